@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* Bit helpers for rows and code. PW_BITS(a, b) names bits a to b inclusive, low to high. */
+#ifndef PW_PRIVATE_BITS_H
+#define PW_PRIVATE_BITS_H
+
+#include <stdint.h>
+
+#define PW_BIT(n)          ((uint64_t)1 << (n))
+#define PW_BITS(low, high) ((~(uint64_t)0 << (low)) & (~(uint64_t)0 >> (63 - (high))))
+
+_Static_assert(PW_BITS(0, 63) == ~(uint64_t)0, "the whole word");
+_Static_assert(PW_BITS(12, 51) == UINT64_C(0x000ffffffffff000), "the x86 address field");
+_Static_assert(PW_BITS(63, 63) == PW_BIT(63), "one bit at the top");
+
+/* The n lowest bits; n may be 64. */
+#define PW_LOW(n) ((n) >= 64 ? ~(uint64_t)0 : PW_BIT((n)&63) - 1)
+
+#if defined(__GNUC__)
+#define PW_LIKELY(x)   __builtin_expect(!!(x), 1)
+#define PW_UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define PW_INLINE      static inline __attribute__((always_inline))
+#define PW_NOINLINE    __attribute__((noinline, cold))
+#else
+#define PW_LIKELY(x)   (x)
+#define PW_UNLIKELY(x) (x)
+#define PW_INLINE      static inline
+#define PW_NOINLINE
+#endif
+
+#endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/* One line of text about a result, without a C library. */
+#include "access.h"
+
+struct text {
+	char *at;
+	size_t left; /* without the terminator */
+};
+
+static void put(struct text *text, const char *words)
+{
+	while (*words && text->left) {
+		*text->at++ = *words++;
+		text->left--;
+	}
+}
+
+static void put_hex(struct text *text, uint64_t value)
+{
+	char digits[17];
+	unsigned at = sizeof digits - 1;
+
+	digits[at] = '\0';
+	do {
+		digits[--at] = "0123456789abcdef"[value & 15];
+		value >>= 4;
+	} while (value);
+	put(text, "0x");
+	put(text, &digits[at]);
+}
+
+static void put_level(struct text *text, int level)
+{
+	char digit[2] = {(char)('0' + level), '\0'};
+
+	put(text, " at level ");
+	put(text, level >= 0 && level < PW_MAX_LEVELS ? digit : "?");
+}
+
+static void put_rights(struct text *text, const struct pw_result *r)
+{
+	char letters[5] = "----";
+
+	if (r->rights & PW_R)
+		letters[0] = 'r';
+	if (r->rights & PW_W)
+		letters[1] = 'w';
+	if (r->rights & PW_X)
+		letters[2] = 'x';
+	if (r->rights & PW_U)
+		letters[3] = 'u';
+	put(text, letters);
+}
+
+static const char *const rule_text[] = {
+	[PW_RULE_NONE] = "refused",
+	[PW_RULE_SUPERVISOR_PAGE] = "user access to a supervisor page",
+	[PW_RULE_NOT_READABLE] = "not readable",
+	[PW_RULE_NOT_WRITABLE] = "not writable",
+	[PW_RULE_NO_EXECUTE] = "not executable",
+	[PW_RULE_SMEP] = "supervisor fetch from a user page",
+	[PW_RULE_SMAP] = "supervisor data access to a user page",
+	[PW_RULE_PKRU] = "refused by the protection key in PKRU",
+	[PW_RULE_PKRS] = "refused by the protection key in PKRS",
+	[PW_RULE_SHADOW_STACK] = "shadow-stack access to a page that is no such stack",
+};
+_Static_assert(sizeof rule_text / sizeof rule_text[0] == PW_RULE_COUNT, "a text each");
+
+const char *pw_rule_text(enum pw_rule rule)
+{
+	return (unsigned)rule < PW_RULE_COUNT ? rule_text[rule] : "?";
+}
+
+static void put_reason(struct text *text, const struct pw_result *r)
+{
+	switch (r->status) {
+	case PW_NOT_PRESENT:
+		put(text, "not present");
+		break;
+	case PW_RESERVED:
+		put(text, "reserved bits or an illegal combination in the entry ");
+		put_hex(text, r->entry);
+		break;
+	case PW_NO_MEMORY:
+		put(text, "the table is not in memory");
+		break;
+	case PW_PROTECTION:
+	case PW_PROTECTION_KEY:
+		put(text, pw_rule_text((enum pw_rule)r->rule));
+		break;
+	case PW_ACCESS_FLAG:
+		put(text, "Accessed or Dirty is clear and has to be set by software");
+		break;
+	default:
+		put(text, pw_status_name((enum pw_status)r->status));
+		return;
+	}
+	put_level(text, r->level);
+}
+
+const char *pw_explain(const struct pw_result *r, char *text, size_t size)
+{
+	struct text out = {text, size ? size - 1 : 0};
+
+	if (!size)
+		return "";
+	if (r->status == PW_OK) {
+		put_hex(&out, r->va);
+		put(&out, " -> ");
+		put_hex(&out, r->pa);
+		put(&out, " (");
+		put(&out, pw_size_name(r->page_size));
+		put(&out, " page, ");
+		put_rights(&out, r);
+		put(&out, ")");
+	} else if (r->status == PW_NON_CANONICAL) {
+		put_hex(&out, r->va);
+		put(&out, " is not an address that this format takes (not canonical)");
+	} else {
+		if (r->flags & PW_RESULT_ERROR_CODE) {
+			put(&out, "page fault, error code ");
+			put_hex(&out, r->error_code);
+			put(&out, ": ");
+		}
+		put_reason(&out, r);
+	}
+	*out.at = '\0';
+	return text;
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Extended page tables. SDM vol. 3C, "The Extended Page Table Mechanism (EPT)".
+ * Levels: 0 = PTE, 1 = PDE, 2 = PDPTE, 3 = PML4E, 4 = PML5E.
+ *
+ * An entry is present if it grants anything at all: execute-only entries exist. A misconfigured
+ * entry (SDM "EPT Misconfigurations") is BAD: W without R, a reserved bit, a memory type 2, 3 or 7.
+ * Unlike in ordinary paging bit 12 of a large page is reserved: there is no PAT bit.
+ */
+#include "../bits.h"
+#include <pagewalk/format.h>
+
+#define EPT_RWX PW_BITS(0, 2)
+#define EPT_PS  PW_BIT(7)
+
+/* Bitmaps over entry[5:0]: bits 2:0 are X W R, bits 5:3 the memory type. */
+#define EPT_EVERY_TYPE  UINT64_C(0x0101010101010101)
+#define EPT_W_WITHOUT_R (EPT_EVERY_TYPE << 2 | EPT_EVERY_TYPE << 6)
+#define EPT_TYPE(n)     (UINT64_C(0xff) << (8 * (n)))
+#define EPT_BAD_TYPES   (EPT_TYPE(2) | EPT_TYPE(3) | EPT_TYPE(7))
+
+#define EPT_PAGE(shift_, reserved_, bits_)                                                         \
+	{                                                                                          \
+		.address = PW_BITS(shift_, 51), .reserved = (reserved_),                           \
+		.illegal_low6 = EPT_W_WITHOUT_R | EPT_BAD_TYPES, .bits = (bits_),                  \
+		.accessed = PW_BIT(8), .dirty = PW_BIT(9), .size_log2 = (shift_),                  \
+		.right_bit = {0, 1, 2, PW_NO_BIT, PW_NO_BIT, PW_NO_BIT}, .type_bit = {             \
+			3,                                                                         \
+			4,                                                                         \
+			5,                                                                         \
+			6,                                                                         \
+			PW_NO_BIT                                                                  \
+		}                                                                                  \
+	}
+
+#define EPT_TABLE(shift_, mask_, reserved_)                                                        \
+	.shift = (shift_), .index_bits = 9, .present_any = EPT_RWX, .table_mask = (mask_),         \
+	.table_value = 0, .table_address = PW_BITS(12, 51), .table_reserved = (reserved_),         \
+	.table_illegal_low6 = EPT_W_WITHOUT_R, .table_bits = EPT_RWX, .fold = ~(uint64_t)0
+
+#define EPT_TABLES_ONLY(shift_)                                                                    \
+	{                                                                                          \
+		EPT_TABLE(shift_, 0, PW_BITS(3, 7)), .page = {.size_log2 = 0 }                     \
+	}
+
+#define EPT_TABLES_OR_PAGES(shift_, reserved_)                                                     \
+	{                                                                                          \
+		EPT_TABLE(shift_, EPT_PS, PW_BITS(3, 6)),                                          \
+			.page = EPT_PAGE(shift_, reserved_, EPT_PS)                                \
+	}
+
+/* Every subset of R W X that is not misconfigured; there is no user. */
+#define EPT_FORMAT(name_, manual_, levels_, va_bits_)                                              \
+	{                                                                                          \
+		.name = (name_), .manual = (manual_), .family = PW_FAMILY_EPT,                     \
+		.levels = (levels_), .va_bits = (va_bits_), .extension = PW_ZERO_EXTENDED,         \
+		.pa_bits = 52, .entry_bytes = 8, .attribute_count = 3, .has_user = false,          \
+		.reserved_above_pa = PW_BITS(12, 51),                                              \
+		.attribute = {{PW_FOLD_AND, 0}, {PW_FOLD_AND, 1}, {PW_FOLD_AND, 2}},               \
+		.grant = {[1] = PW_GRANT_ALL(1),                                                   \
+			[2] = PW_GRANT_ALL(2),                                                     \
+			[3] = PW_GRANT_ALL(3),                                                     \
+			[4] = PW_GRANT_ALL(4),                                                     \
+			[5] = PW_GRANT_ALL(5),                                                     \
+			[6] = PW_GRANT_ALL(6),                                                     \
+			[7] = PW_GRANT_ALL(7)},                                                    \
+		.encode = {PW_CANNOT, 1, PW_CANNOT, 3, 4, 5, PW_CANNOT, 7, PW_CANNOT, PW_CANNOT,   \
+			PW_CANNOT, PW_CANNOT, PW_CANNOT, PW_CANNOT, PW_CANNOT, PW_CANNOT},         \
+		.encode_type = {6, 0, 1, 4, 5, 6, PW_CANNOT, PW_CANNOT}, .level = {                \
+			{                                                                          \
+				.shift = 12,                                                       \
+				.index_bits = 9,                                                   \
+				.present_any = EPT_RWX,                                            \
+				.table_value = 1,                                                  \
+				.page = EPT_PAGE(12, 0, 0),                                        \
+			},                                                                         \
+			EPT_TABLES_OR_PAGES(21, PW_BITS(12, 20)),                                  \
+			EPT_TABLES_OR_PAGES(30, PW_BITS(12, 29)),                                  \
+			EPT_TABLES_ONLY(39),                                                       \
+			EPT_TABLES_ONLY(48),                                                       \
+		}                                                                                  \
+	}
+
+const struct pw_format pw_format_ept_4 = EPT_FORMAT(
+	"ept-4", "Intel SDM vol. 3C, EPT Translation Mechanism (page-walk length 4)", 4, 48);
+
+const struct pw_format pw_format_ept_5 = EPT_FORMAT(
+	"ept-5", "Intel SDM vol. 3C, EPT Translation Mechanism (page-walk length 5)", 5, 57);
+
+_Static_assert((EPT_W_WITHOUT_R & (PW_BIT(2) | PW_BIT(6))) == (PW_BIT(2) | PW_BIT(6)), "W, WX");
+_Static_assert((EPT_W_WITHOUT_R & (PW_BIT(1) | PW_BIT(3) | PW_BIT(7))) == 0, "R, RW, RWX");

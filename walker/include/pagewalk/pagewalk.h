@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* Everything. The vocabulary is in pagewalk/types.h. */
+#ifndef PAGEWALK_PAGEWALK_H
+#define PAGEWALK_PAGEWALK_H
+
+#include <pagewalk/build.h>
+#include <pagewalk/copy.h>
+#include <pagewalk/format.h>
+#include <pagewalk/memory.h>
+#include <pagewalk/regions.h>
+#include <pagewalk/space.h>
+#include <pagewalk/translate.h>
+#include <pagewalk/types.h>
+#include <pagewalk/walk.h>
+
+#endif

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The whole address space as merged regions, in address order.
+ */
+#ifndef PAGEWALK_REGIONS_H
+#define PAGEWALK_REGIONS_H
+
+#include <pagewalk/walk.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum pw_region_kind {
+	PW_REGION_MAPPED,  /* a maximal run, contiguous in va and pa, of equal page size and rights
+			    */
+	PW_REGION_REPEATS, /* this range repeats, page by page and with equal rights, the range of
+			      equal length at `repeats`, which lies wholly before it: the same
+			      tables are met again. What is not covered by a region there is a hole
+			      here too */
+	PW_REGION_BAD,     /* a BAD entry */
+	PW_REGION_LOST,    /* a table, or part of one, that is not in memory */
+};
+
+struct pw_region {
+	pw_va first, last;
+	uint8_t kind;  /* enum pw_region_kind */
+	uint8_t level; /* BAD, LOST: as in struct pw_iter */
+	pw_pa pa;
+	uint64_t page_size;
+	pw_grant grant;
+	uint64_t entry; /* BAD: the entry; LOST: the entry that leads to the table */
+	pw_va repeats;
+};
+
+/* Private: a table met in a role: at this level, under these folded rights. */
+struct pw_memo {
+	pw_pa table;
+	uint64_t role;  /* 0: this slot is free */
+	pw_va first;    /* where its complete visit began */
+	uint64_t items; /* regions' worth of entries in it: pages, BAD and lost ones */
+};
+
+/*
+ * An enumeration in progress; it belongs to one thread. Read `status` and `position` after
+ * pw_regions_next() has returned false; the rest is private.
+ */
+struct pw_regions {
+	enum pw_status status; /* PW_OK: complete. PW_E_BUDGET: not, see `position` */
+	pw_va position;        /* where it ended early: begin again there */
+	uint64_t budget;       /* entries to read at most; set it after pw_regions_begin() */
+	bool expand;           /* list every page, no REPEATS; set it after pw_regions_begin() */
+
+	struct pw_iter it;
+	struct pw_region pending; /* may still grow */
+	bool has_pending, done;
+	uint64_t items;
+	struct {
+		struct pw_memo memo;
+		bool whole;
+	} visit[PW_MAX_LEVELS]; /* the tables between the root and the iterator */
+	struct {
+		pw_pa table;
+		uint64_t role;
+		pw_va first, last;
+	} run[PW_MAX_LEVELS]; /* neighbouring entries that lead to one table */
+	struct pw_memo *memo;
+	size_t memo_slots, memo_used;
+};
+
+/* Scratch bytes that remember `tables` distinct tables. */
+#define PW_REGIONS_SCRATCH(tables) (((size_t)(tables) + 1) * 48 + 64)
+
+/*
+ * Begins to enumerate [first, last]. `scratch` remembers the tables met, so that a table met again
+ * at the same level with the same folded rights after a complete first visit becomes a REPEATS
+ * region instead of a second visit (repetitions of fewer than 512 pages are listed in full all the
+ * same). Without scratch (NULL, 0), or when it is full, tables are visited as often as they are
+ * met, and the budget, 2^26 entries unless set otherwise, bounds the work. PW_E_RANGE if
+ * first > last: then there are no regions, and `status` says so too.
+ */
+PW_API void pw_regions_begin(struct pw_regions *regions, const struct pw_space *space, pw_va first,
+	pw_va last, void *scratch, size_t scratch_bytes);
+
+/* The next region in *region; false when there is none: then look at regions->status. */
+PW_API PW_NODISCARD bool pw_regions_next(struct pw_regions *regions, struct pw_region *region);
+
+/* The R W X U summary, user's and supervisor's R W X of a grant. */
+static inline pw_rights pw_grant_rights(pw_grant grant)
+{
+	return grant >> 12;
+}
+
+static inline pw_rights pw_grant_user(pw_grant grant)
+{
+	return grant & 7;
+}
+
+static inline pw_rights pw_grant_supervisor(pw_grant grant)
+{
+	return (grant >> 4) & 7;
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

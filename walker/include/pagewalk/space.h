@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Spaces: a format, a root, a memory and the rules in force. A space is made once, then constant:
+ * any number of threads may walk it at once. It refers to its memory (and the windows behind it)
+ * and to its format; both must outlive it. Builders change tables, never the space.
+ */
+#ifndef PAGEWALK_SPACE_H
+#define PAGEWALK_SPACE_H
+
+#include <pagewalk/format.h>
+#include <pagewalk/memory.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * Rules that the tables themselves do not carry. All zero is a good default: what the format's
+ * description says, every optional refusal off.
+ */
+struct pw_rules {
+	uint8_t pa_bits; /* physical address width in force (MAXPHYADDR, PS); 0: the format's */
+	bool ept_no_execute_only;   /* execute-only entries are misconfigured */
+	bool riscv_sum;             /* sstatus.SUM: supervisor data accesses to user pages */
+	bool riscv_mxr;             /* sstatus.MXR: loads from executable pages */
+	bool riscv_hardware_ad;     /* Svadu: A and D are set by hardware, no fault */
+	bool arm_high;              /* root is TTBR1's: addresses have their upper bits set */
+	bool arm_access_flag_fault; /* AF = 0 faults (no hardware management of the Access flag) */
+	bool arm_pan;               /* PSTATE.PAN: no privileged data access to user pages */
+};
+
+/* The control state that decides an x86 walk. SDM vol. 3A "Paging"; APM vol. 2 ch. 5. */
+struct pw_x86_state {
+	uint64_t cr0, cr3, cr4, efer;
+	uint64_t rflags;    /* only AC (bit 18) counts, and only with CR4.SMAP */
+	uint32_t pkru;      /* user pages' key rights, with CR4.PKE */
+	uint32_t pkrs;      /* supervisor pages' key rights (IA32_PKRS), with CR4.PKS */
+	uint64_t pdpte[4];  /* PAE: the CPU's four PDPTE registers, */
+	bool pdpte_loaded;  /* if true; otherwise they are read from memory at CR3 in each walk */
+	uint8_t maxphyaddr; /* CPUID 80000008H EAX[7:0], 32..52; 0: 52 (40 for 32-bit paging) */
+	bool no_1g_pages;   /* the CPU has no 1 GiB pages: bit 7 of a PDPTE is reserved */
+	bool no_pse36;      /* the CPU has no PSE-36 */
+	bool amd;           /* bit 8 of PML5E, PML4E and non-leaf PDPTE is reserved too */
+	uint64_t encryption_mask; /* address bits that are not address (SEV C-bit); 0: none */
+};
+
+/* CR0, CR4 and EFER bits that matter here. */
+#define PW_CR0_PE    ((uint64_t)1 << 0)
+#define PW_CR0_WP    ((uint64_t)1 << 16)
+#define PW_CR0_PG    ((uint64_t)1 << 31)
+#define PW_CR4_PSE   ((uint64_t)1 << 4)
+#define PW_CR4_PAE   ((uint64_t)1 << 5)
+#define PW_CR4_LA57  ((uint64_t)1 << 12)
+#define PW_CR4_PCIDE ((uint64_t)1 << 17)
+#define PW_CR4_SMEP  ((uint64_t)1 << 20)
+#define PW_CR4_SMAP  ((uint64_t)1 << 21)
+#define PW_CR4_PKE   ((uint64_t)1 << 22)
+#define PW_CR4_CET   ((uint64_t)1 << 23)
+#define PW_CR4_PKS   ((uint64_t)1 << 24)
+#define PW_EFER_LME  ((uint64_t)1 << 8)
+#define PW_EFER_LMA  ((uint64_t)1 << 10)
+#define PW_EFER_NXE  ((uint64_t)1 << 11)
+#define PW_RFLAGS_AC ((uint64_t)1 << 18)
+
+/*
+ * A space. Read `format`, `root` and `memory` freely; the rest is derived by the init functions
+ * and private to the library.
+ */
+struct pw_space {
+	const struct pw_format *format;
+	pw_pa root;
+	const struct pw_memory *memory;
+
+	struct pw_window window; /* the first window, kept close */
+	uint64_t window_reach;   /* offsets below this hold a whole entry */
+	uint64_t reserved_table[PW_MAX_LEVELS];
+	uint64_t reserved_page[PW_MAX_LEVELS];
+	uint64_t reserved_span[PW_MAX_LEVELS];
+	uint64_t illegal_low6; /* more illegal entry[5:0], beside the format's own */
+	uint64_t need_accessed, need_dirty;
+	uint64_t pdpte[4];
+	uint64_t address_clear; /* bits taken out of every output address */
+	uint32_t pkru, pkrs;
+	uint8_t extension; /* enum pw_extension in force */
+	uint8_t engine;    /* which instantiation of the walk serves this space */
+	uint8_t pa_bits;   /* physical address width in force */
+	uint8_t flags;
+	pw_grant grant[PW_RIGHTS_TABLE];
+};
+
+/*
+ * Makes a space of `root` in `format`, with default rules: for x86 NXE, PSE, PSE-36 and 1 GiB pages
+ * on, 52 address bits (32-bit paging: 40), write rights as the tables say; for EPT execute-only
+ * allowed, mode-based execute off; for RISC-V and Arm all status bits of struct pw_rules 0.
+ *
+ * PW_E_ALIGNMENT: root is not aligned to its table. PW_E_ARGUMENT: a NULL argument, a memory whose
+ * windows wrap or are misaligned. Whether a table is there is found out by walking. On failure
+ * *space is not to be used.
+ */
+PW_API PW_NODISCARD enum pw_status pw_space_init(struct pw_space *space,
+	const struct pw_format *format, pw_pa root, const struct pw_memory *memory);
+
+/* The same with rules. PW_E_ARGUMENT also for a rule outside its range. */
+PW_API PW_NODISCARD enum pw_status pw_space_init_rules(struct pw_space *space,
+	const struct pw_format *format, pw_pa root, const struct pw_memory *memory,
+	const struct pw_rules *rules);
+
+/*
+ * The space that an x86 CPU in this state walks: no paging, 32-bit, PAE, 4-level or 5-level, with
+ * every rule the state implies. The low bits of CR3 (PWT, PCD, PCID) and its LAM bits are flags.
+ *
+ * PW_E_STATE: registers that contradict each other, with the broken rule in *why (static text; why
+ * may be NULL). PW_E_ARGUMENT as above, and for maxphyaddr out of range.
+ */
+PW_API PW_NODISCARD enum pw_status pw_space_init_x86(struct pw_space *space,
+	const struct pw_x86_state *state, const struct pw_memory *memory, const char **why);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

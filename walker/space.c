@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/* Making a space: everything that can be decided once, is decided here. */
+#include "space.h"
+#include "entry.h"
+#include "rules.h"
+
+static bool windows_are_sound(const struct pw_memory *memory)
+{
+	if (memory->window_count && !memory->windows)
+		return false;
+	for (size_t i = 0; i < memory->window_count; i++) {
+		const struct pw_window *w = &memory->windows[i];
+
+		if (w->size && (!w->host || w->base + (w->size - 1) < w->base))
+			return false;
+		if (((uintptr_t)w->host ^ w->base) & 7)
+			return false;
+	}
+	return true;
+}
+
+static void set_reserved(struct pw_space *space)
+{
+	const struct pw_format *format = space->format;
+
+	for (unsigned i = 0; i < format->levels; i++) {
+		const struct pw_level *level = &format->level[i];
+
+		space->reserved_table[i] = pw_reserved_table(format, i, space->pa_bits);
+		space->reserved_page[i] = pw_reserved_page(format, &level->page, space->pa_bits);
+		space->reserved_span[i] = pw_reserved_page(format, &level->span, space->pa_bits);
+	}
+}
+
+enum pw_status pw_space_prepare(struct pw_space *space, const struct pw_format *format, pw_pa root,
+	const struct pw_memory *memory, unsigned pa_bits)
+{
+	if (!space || !format || !memory || format->levels > PW_MAX_LEVELS ||
+		!windows_are_sound(memory))
+		return PW_E_ARGUMENT;
+	if (pa_bits > 64 || (pa_bits && pa_bits < 12))
+		return PW_E_ARGUMENT;
+
+	*space = (struct pw_space){.format = format, .root = root, .memory = memory};
+	space->pa_bits = pa_bits && pa_bits < format->pa_bits ? (uint8_t)pa_bits : format->pa_bits;
+	space->extension = format->extension;
+	space->need_accessed = format->need_accessed;
+	space->need_dirty = format->need_dirty;
+	for (unsigned i = 0; i < PW_RIGHTS_TABLE; i++)
+		space->grant[i] = format->grant[i];
+	set_reserved(space);
+	if (memory->window_count) {
+		space->window = memory->windows[0];
+		if (space->window.size >= format->entry_bytes)
+			space->window_reach = space->window.size - format->entry_bytes + 1;
+	}
+	if (format == &pw_format_x86_64)
+		space->engine = PW_ENGINE_X86_64;
+	if (format->levels && root & (pw_root_align(format) - 1))
+		return PW_E_ALIGNMENT;
+	return PW_OK;
+}
+
+uint64_t pw_root_align(const struct pw_format *format)
+{
+	if (format->root_align || !format->levels)
+		return format->root_align ? format->root_align : 1;
+	return pw_table_bytes(format, format->levels - 1u);
+}
+
+/* Rewrites every grant: user and supervisor rights in, the new supervisor rights out. */
+static void apply_riscv(struct pw_space *space, const struct pw_rules *rules)
+{
+	for (unsigned i = 0; i < PW_RIGHTS_TABLE; i++) {
+		unsigned user = space->grant[i] & 7, supervisor = space->grant[i] >> 4 & 7;
+
+		if (rules->riscv_mxr) {
+			user |= user & PW_X ? PW_R : 0;
+			supervisor |= supervisor & PW_X ? PW_R : 0;
+		}
+		if (rules->riscv_sum && space->format->has_user && user)
+			supervisor = user & (PW_R | PW_W);
+		space->grant[i] =
+			space->format->has_user ? PW_GRANT(user, supervisor) : PW_GRANT_ALL(user);
+	}
+	if (rules->riscv_hardware_ad)
+		space->need_accessed = space->need_dirty = 0;
+}
+
+static void apply_arm(struct pw_space *space, const struct pw_rules *rules)
+{
+	if (rules->arm_access_flag_fault && space->format->entry_bytes == 8)
+		space->need_accessed = space->format->level[0].page.accessed;
+	for (unsigned i = 0; i < PW_RIGHTS_TABLE && rules->arm_pan; i++) {
+		unsigned user = space->grant[i] & 7, supervisor = space->grant[i] >> 4 & 7;
+
+		if (space->format->has_user && user & (PW_R | PW_W))
+			space->grant[i] = PW_GRANT(user, supervisor & PW_X);
+	}
+}
+
+enum pw_status pw_space_init_rules(struct pw_space *space, const struct pw_format *format,
+	pw_pa root, const struct pw_memory *memory, const struct pw_rules *rules)
+{
+	static const struct pw_rules none = {.pa_bits = 0};
+
+	if (!rules)
+		rules = &none;
+
+	enum pw_status status = pw_space_prepare(space, format, root, memory, rules->pa_bits);
+
+	if (status != PW_OK)
+		return status;
+	if (rules->arm_high) {
+		if (format->family != PW_FAMILY_ARM || !format->has_user || format->va_bits <= 32)
+			return PW_E_ARGUMENT;
+		space->extension = PW_ONE_EXTENDED;
+	}
+	/* X without R: entry[2:0] = 100b, whatever the memory type. */
+	if (rules->ept_no_execute_only && format->family == PW_FAMILY_EPT)
+		space->illegal_low6 = UINT64_C(0x1010101010101010);
+	if (format->family == PW_FAMILY_RISCV)
+		apply_riscv(space, rules);
+	if (format->family == PW_FAMILY_ARM)
+		apply_arm(space, rules);
+	/* The last table of a format with XD: EFER.NXE is taken to be on. */
+	if (format->family == PW_FAMILY_X86 && format->entry_bytes == 8)
+		space->flags |= PW_SPACE_FETCH_BIT;
+	if (space->need_accessed | space->need_dirty)
+		space->flags |= PW_SPACE_CAREFUL;
+	return PW_OK;
+}
+
+enum pw_status pw_space_init(struct pw_space *space, const struct pw_format *format, pw_pa root,
+	const struct pw_memory *memory)
+{
+	return pw_space_init_rules(space, format, root, memory, NULL);
+}
+
+/* ---- Reaching memory beyond the first window ---- */
+
+bool pw_load_elsewhere(const struct pw_space *space, pw_pa pa, unsigned bytes, uint64_t *entry)
+{
+	char *at = pw_window_at(space->memory, pa, bytes, false);
+
+	if (at) {
+		*entry = pw_peek(space->format, at);
+		return true;
+	}
+	return space->memory->read_pte &&
+	       space->memory->read_pte(space->memory->ctx, pa, bytes, entry);
+}
+
+char *pw_window_at(const struct pw_memory *memory, pw_pa pa, uint64_t bytes, bool write)
+{
+	for (size_t i = 0; i < memory->window_count; i++) {
+		const struct pw_window *w = &memory->windows[i];
+		uint64_t offset = pa - w->base;
+
+		if (offset < w->size && w->size - offset >= bytes)
+			return write && w->read_only ? NULL : (char *)w->host + offset;
+	}
+	return NULL;
+}

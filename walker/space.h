@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* Private: what the makers of spaces share, and memory beyond the first window. */
+#ifndef PW_PRIVATE_SPACE_H
+#define PW_PRIVATE_SPACE_H
+
+#include <pagewalk/space.h>
+
+/* Everything that does not depend on the family's rules. */
+PW_NODISCARD enum pw_status pw_space_prepare(struct pw_space *space, const struct pw_format *format,
+	pw_pa root, const struct pw_memory *memory, unsigned pa_bits);
+
+/* The alignment in bytes that a root must have. */
+uint64_t pw_root_align(const struct pw_format *format);
+
+/* The host address of `bytes` at pa if one window holds them all (and may be written), else NULL.
+ */
+char *pw_window_at(const struct pw_memory *memory, pw_pa pa, uint64_t bytes, bool write);
+
+#endif
