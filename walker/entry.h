@@ -155,30 +155,34 @@ PW_INLINE unsigned pw_attribute_value(const struct pw_attribute *attribute, unsi
 	return (unsigned)page & 1;
 }
 
-/* The folded attributes of a page, attribute 0 lowest: the index into the grants. */
+/*
+ * The folded attributes of a page, attribute 0 lowest: the index into the grants. No loop, here and
+ * below: with a constant row each line becomes a few instructions or none.
+ */
 PW_INLINE unsigned pw_attributes(const struct pw_format *format, const struct pw_page *shape,
 	uint64_t entry, uint64_t and_fold, uint64_t or_fold)
 {
-	unsigned value = 0;
-
-	for (unsigned i = 0; i < PW_MAX_ATTRIBUTES; i++) {
-		if (i < format->attribute_count)
-			value |= pw_attribute_value(&format->attribute[i], shape->right_bit[i],
-					 entry, and_fold, or_fold)
-				 << i;
-	}
-	return value;
+#define PW_ATTRIBUTE(i)                                                                            \
+	((i) < format->attribute_count ? pw_attribute_value(&format->attribute[i],                 \
+						 shape->right_bit[i], entry, and_fold, or_fold)    \
+						 << (i)                                            \
+				       : 0)
+	_Static_assert(PW_MAX_ATTRIBUTES == 6, "one term an attribute");
+	return PW_ATTRIBUTE(0) | PW_ATTRIBUTE(1) | PW_ATTRIBUTE(2) | PW_ATTRIBUTE(3) |
+	       PW_ATTRIBUTE(4) | PW_ATTRIBUTE(5);
+#undef PW_ATTRIBUTE
 }
 
 PW_INLINE uint8_t pw_type_index(const struct pw_page *shape, uint64_t entry)
 {
-	unsigned value = 0;
-
-	for (unsigned i = 0; i < PW_TYPE_BITS; i++) {
-		if (shape->type_bit[i] != PW_NO_BIT)
-			value |= (unsigned)(entry >> shape->type_bit[i] & 1) << i;
-	}
-	return (uint8_t)value;
+#define PW_TYPE_BIT(i)                                                                             \
+	(shape->type_bit[i] != PW_NO_BIT                                                           \
+			? (unsigned)(entry >> (shape->type_bit[i] & 63) & 1) << (i)                \
+			: 0)
+	_Static_assert(PW_TYPE_BITS == 5, "one term a bit");
+	return (uint8_t)(PW_TYPE_BIT(0) | PW_TYPE_BIT(1) | PW_TYPE_BIT(2) | PW_TYPE_BIT(3) |
+			 PW_TYPE_BIT(4));
+#undef PW_TYPE_BIT
 }
 
 PW_INLINE bool pw_takes(unsigned extension, unsigned va_bits, pw_va va)

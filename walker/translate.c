@@ -7,125 +7,62 @@
 #include "entry.h"
 #include <pagewalk/translate.h>
 
-/* Where a descent stands. `entry` is the last one that could be read. */
+/* What a descent carries down. Only ever a local of an inlined function: it stays in registers. */
 struct descent {
 	pw_pa table;
-	uint64_t entry;
-	pw_pa entry_pa;
+	uint64_t entry;             /* the last one that could be read, */
+	pw_pa entry_pa;             /* and where it stands */
 	uint64_t and_fold, or_fold; /* over the table entries, without the page's */
-	const struct pw_page *shape;
-	enum pw_status status;
-	int level;
-	bool has_entry;
 };
 
-PW_INLINE bool load_step(const struct pw_format *f, const struct pw_space *s, unsigned level,
-	pw_va va, struct descent *d, struct pw_trace_step *step)
+/* The walk ended without a page; level is that of the entry, or of the table that is not there. */
+static PW_NOINLINE enum pw_status no_page(const struct pw_space *s, pw_va va, pw_access access,
+	enum pw_status status, int level, const struct descent *at, struct pw_result *r)
 {
-	const struct pw_level *row = &f->level[level];
-	uint64_t index = va >> row->shift & PW_LOW(row->index_bits);
-	pw_pa at = d->table + index * f->entry_bytes;
-
-	d->level = (int)level;
-	if (step) {
-		step->table = d->table;
-		step->index = (uint32_t)index;
-		step->level = (uint8_t)level;
-	}
-	/* PAE: the CPU walks its PDPTE registers, not the memory they were loaded from. */
-	if (f->levels == 3 && level == 2 && (s->flags & PW_SPACE_PDPTE)) {
-		d->entry = s->pdpte[index];
-	} else if (!pw_load(f, s, at, &d->entry)) {
-		d->status = PW_NO_MEMORY;
-		return false;
-	}
-	d->entry_pa = at;
-	d->has_entry = true;
-	return true;
-}
-
-/* One level down. True: d->table is the next table. False: the walk ends, d->status says how. */
-PW_INLINE bool step_down(const struct pw_format *f, const struct pw_space *s, unsigned level,
-	pw_va va, struct descent *d, struct pw_trace_step *step)
-{
-	const struct pw_level *row = &f->level[level];
-
-	if (PW_UNLIKELY(!load_step(f, s, level, va, d, step)))
-		return false;
-	if (PW_UNLIKELY(!pw_is_present(row, d->entry))) {
-		d->status = PW_NOT_PRESENT;
-		return false;
-	}
-	if (pw_is_table(row, d->entry)) {
-		if (PW_UNLIKELY(pw_table_is_bad(s, row, level, d->entry))) {
-			d->status = PW_RESERVED;
-			return false;
-		}
-		pw_fold(row, d->entry, &d->and_fold, &d->or_fold);
-		d->table = pw_table_address(f, s, row, d->entry);
-		return true;
-	}
-	d->shape = pw_shape(row, d->entry);
-	d->status = PW_UNLIKELY(pw_page_is_bad(s, row, d->shape, level, d->entry)) ? PW_RESERVED
-										   : PW_OK;
-	return false;
-}
-
-/* Unrolled by hand so that `level` is a constant in every instance. */
-PW_INLINE void descend(
-	const struct pw_format *f, const struct pw_space *s, pw_va va, struct descent *d)
-{
-	_Static_assert(PW_MAX_LEVELS == 6, "one line a level");
-	if (f->levels > 5 && !step_down(f, s, 5, va, d, NULL))
-		return;
-	if (f->levels > 4 && !step_down(f, s, 4, va, d, NULL))
-		return;
-	if (f->levels > 3 && !step_down(f, s, 3, va, d, NULL))
-		return;
-	if (f->levels > 2 && !step_down(f, s, 2, va, d, NULL))
-		return;
-	if (f->levels > 1 && !step_down(f, s, 1, va, d, NULL))
-		return;
-	(void)step_down(f, s, 0, va, d, NULL);
-}
-
-/* The walk ended without a page. */
-static PW_NOINLINE enum pw_status no_page(const struct pw_space *s, const struct descent *d,
-	pw_va va, pw_access access, struct pw_result *r)
-{
-	*r = (struct pw_result){.va = va, .status = (uint8_t)d->status, .level = (int8_t)d->level};
-	if (d->status == PW_NON_CANONICAL)
-		r->level = -1;
-	if (d->has_entry) {
-		r->entry = d->entry;
-		r->entry_pa = d->entry_pa;
+	*r = (struct pw_result){.va = va, .status = (uint8_t)status, .level = (int8_t)level};
+	/* The root's table is not there, or none was looked for: no entry was read. */
+	if (level >= 0 && !(status == PW_NO_MEMORY && level + 1 == s->format->levels)) {
+		r->entry = at->entry;
+		r->entry_pa = at->entry_pa;
 		r->flags = PW_RESULT_ENTRY;
 	}
 	pw_set_error_code(s, access, r);
-	return d->status;
+	return status;
+}
+
+PW_INLINE enum pw_status end_without_page(const struct pw_space *s, pw_va va, pw_access access,
+	enum pw_status status, int level, const struct descent *d, struct pw_result *r)
+{
+	/* A copy, so that taking its address does not force the original into memory. */
+	const struct descent at = {.entry = d->entry, .entry_pa = d->entry_pa};
+
+	return no_page(s, va, access, status, level, &at, r);
 }
 
 PW_INLINE uint8_t page_flags(
-	const struct pw_format *f, const struct pw_page *shape, const struct descent *d)
+	const struct pw_format *f, const struct pw_page *shape, uint64_t e, uint64_t or_fold)
 {
-	uint64_t e = d->entry;
 	unsigned flags = PW_RESULT_ENTRY;
 
-	if (shape->accessed && (e & shape->accessed))
-		flags |= PW_RESULT_ACCESSED;
-	if (shape->dirty && (e & shape->dirty) == shape->dirty && !(e & shape->dirty_clear))
-		flags |= PW_RESULT_DIRTY;
-	if ((shape->global && (e & shape->global)) ||
-		(shape->global_clear && !(e & shape->global_clear)) ||
-		(f->global_table && (d->or_fold & f->global_table)))
-		flags |= PW_RESULT_GLOBAL;
+	if (shape->accessed)
+		flags |= e & shape->accessed ? PW_RESULT_ACCESSED : 0;
+	if (shape->dirty)
+		flags |= (e & shape->dirty) == shape->dirty && !(e & shape->dirty_clear)
+				 ? PW_RESULT_DIRTY
+				 : 0;
+	if (shape->global)
+		flags |= e & shape->global ? PW_RESULT_GLOBAL : 0;
+	if (shape->global_clear)
+		flags |= e & shape->global_clear ? 0 : PW_RESULT_GLOBAL;
+	if (f->global_table)
+		flags |= or_fold & f->global_table ? PW_RESULT_GLOBAL : 0;
 	return (uint8_t)flags;
 }
 
 PW_INLINE enum pw_status page_found(const struct pw_format *f, const struct pw_space *s,
-	const struct descent *d, pw_va va, pw_access access, struct pw_result *r)
+	const struct pw_page *shape, unsigned level, const struct descent *d, pw_va va,
+	pw_access access, struct pw_result *r)
 {
-	const struct pw_page *shape = d->shape;
 	unsigned attributes = pw_attributes(f, shape, d->entry, d->and_fold, d->or_fold);
 	pw_grant grant = s->grant[attributes];
 	uint64_t offset = PW_LOW(shape->size_log2);
@@ -137,11 +74,11 @@ PW_INLINE enum pw_status page_found(const struct pw_format *f, const struct pw_s
 	r->entry_pa = d->entry_pa;
 	r->error_code = 0;
 	r->status = PW_OK;
-	r->level = (int8_t)d->level;
+	r->level = (int8_t)level;
 	r->rights = (uint8_t)(grant >> 12);
 	r->user = grant & 7;
 	r->supervisor = grant >> 4 & 7;
-	r->flags = page_flags(f, shape, d);
+	r->flags = page_flags(f, shape, d->entry, d->or_fold);
 	r->memory_type = pw_type_index(shape, d->entry);
 	r->key = f->key_bits ? (uint8_t)(d->entry >> f->key_bit & PW_LOW(f->key_bits)) : 0;
 	r->rule = PW_RULE_NONE;
@@ -150,20 +87,116 @@ PW_INLINE enum pw_status page_found(const struct pw_format *f, const struct pw_s
 	return pw_judge(s, grant, d->and_fold, access, r);
 }
 
-PW_INLINE enum pw_status translate(const struct pw_format *f, const struct pw_space *s, pw_va va,
-	pw_access access, struct pw_result *r)
+PW_INLINE uint64_t index_at(const struct pw_level *row, pw_va va)
 {
-	struct descent d = {.table = s->root, .and_fold = ~(uint64_t)0, .level = -1};
+	return va >> row->shift & PW_LOW(row->index_bits);
+}
 
-	if (PW_UNLIKELY(!pw_takes(
-		    f == &pw_row_x86_64 ? PW_SIGN_EXTENDED : s->extension, f->va_bits, va))) {
-		d.status = PW_NON_CANONICAL;
-		return no_page(s, &d, va, access, r);
+/* Reads the entry for va in d->table. False: no memory there. */
+PW_INLINE bool read_entry(const struct pw_format *f, const struct pw_space *s, unsigned level,
+	pw_va va, struct descent *d)
+{
+	uint64_t index = index_at(&f->level[level], va);
+	pw_pa at = d->table + index * f->entry_bytes;
+	uint64_t entry;
+
+	/* PAE: the CPU walks its PDPTE registers, not the memory they were loaded from. */
+	if (f->levels == 3 && level == 2 && PW_UNLIKELY(s->flags & PW_SPACE_PDPTE)) {
+		d->entry = s->pdpte[index];
+		d->entry_pa = 0;
+		return true;
 	}
-	descend(f, s, va, &d);
-	if (PW_UNLIKELY(d.status != PW_OK))
-		return no_page(s, &d, va, access, r);
-	return page_found(f, s, &d, va, access, r);
+	if (PW_UNLIKELY(!pw_load(f, s, at, &entry)))
+		return false;
+	d->entry = entry;
+	d->entry_pa = at;
+	return true;
+}
+
+/* One level. True: d->table is the next table. False: the walk has ended with *status. */
+PW_INLINE bool step_down(const struct pw_format *f, const struct pw_space *s, unsigned level,
+	pw_va va, pw_access access, struct descent *d, enum pw_status *status, struct pw_result *r)
+{
+	const struct pw_level *row = &f->level[level];
+	const struct pw_page *shape;
+	bool bad;
+
+	if (PW_UNLIKELY(!read_entry(f, s, level, va, d))) {
+		*status = end_without_page(s, va, access, PW_NO_MEMORY, (int)level, d, r);
+		return false;
+	}
+	if (PW_UNLIKELY(!pw_is_present(row, d->entry))) {
+		*status = end_without_page(s, va, access, PW_NOT_PRESENT, (int)level, d, r);
+		return false;
+	}
+	if (pw_is_table(row, d->entry)) {
+		bad = pw_table_is_bad(s, row, level, d->entry);
+		if (PW_LIKELY(!bad)) {
+			pw_fold(row, d->entry, &d->and_fold, &d->or_fold);
+			d->table = pw_table_address(f, s, row, d->entry);
+			return true;
+		}
+	} else {
+		shape = pw_shape(row, d->entry);
+		bad = pw_page_is_bad(s, row, shape, level, d->entry);
+		if (PW_LIKELY(!bad)) {
+			*status = page_found(f, s, shape, level, d, va, access, r);
+			return false;
+		}
+	}
+	*status = end_without_page(s, va, access, PW_RESERVED, (int)level, d, r);
+	return false;
+}
+
+PW_INLINE struct descent from_root(const struct pw_space *s)
+{
+	return (struct descent){.table = s->root, .and_fold = ~(uint64_t)0};
+}
+
+static PW_NOINLINE enum pw_status not_canonical(
+	const struct pw_space *s, pw_va va, pw_access access, struct pw_result *r)
+{
+	return no_page(s, va, access, PW_NON_CANONICAL, -1, NULL, r);
+}
+
+/* For constant rows: unrolled by hand, so that `level` is a constant in every instance. */
+PW_INLINE enum pw_status translate_row(const struct pw_format *f, const struct pw_space *s,
+	pw_va va, pw_access access, struct pw_result *r)
+{
+	struct descent d = from_root(s);
+	enum pw_status status = PW_OK;
+
+	_Static_assert(PW_MAX_LEVELS == 6, "one line a level");
+	if (PW_UNLIKELY(!pw_takes(f->extension, f->va_bits, va)))
+		return not_canonical(s, va, access, r);
+	if (f->levels > 5 && !step_down(f, s, 5, va, access, &d, &status, r))
+		return status;
+	if (f->levels > 4 && !step_down(f, s, 4, va, access, &d, &status, r))
+		return status;
+	if (f->levels > 3 && !step_down(f, s, 3, va, access, &d, &status, r))
+		return status;
+	if (f->levels > 2 && !step_down(f, s, 2, va, access, &d, &status, r))
+		return status;
+	if (f->levels > 1 && !step_down(f, s, 1, va, access, &d, &status, r))
+		return status;
+	(void)step_down(f, s, 0, va, access, &d, &status, r);
+	return status;
+}
+
+/* For rows known at run time only: the same step, in a loop. */
+static enum pw_status translate_any(
+	const struct pw_space *s, pw_va va, pw_access access, struct pw_result *r)
+{
+	const struct pw_format *f = s->format;
+	struct descent d = from_root(s);
+	enum pw_status status = PW_OK;
+	unsigned level = f->levels;
+
+	if (PW_UNLIKELY(!pw_takes(s->extension, f->va_bits, va)))
+		return not_canonical(s, va, access, r);
+	while (level-- > 0 && step_down(f, s, level, va, access, &d, &status, r))
+		;
+	return status;
 }
 
 static PW_NOINLINE enum pw_status refuse_access(pw_va va, struct pw_result *r)
@@ -199,49 +232,43 @@ enum pw_status pw_translate(
 	if (PW_UNLIKELY(!pw_is_access(space, access)))
 		return refuse_access(va, result);
 	if (PW_LIKELY(space->engine == PW_ENGINE_X86_64))
-		return translate(&pw_row_x86_64, space, va, access, result);
+		return translate_row(&pw_row_x86_64, space, va, access, result);
 	if (space->format->levels == 0)
 		return identity(space, va, result);
-	return translate(space->format, space, va, access, result);
-}
-
-static bool trace_level(const struct pw_space *space, unsigned level, pw_va va, struct descent *d,
-	struct pw_trace_step *step, size_t *count)
-{
-	const struct pw_level *row = &space->format->level[level];
-	bool more = step_down(space->format, space, level, va, d, step);
-
-	if (d->status == PW_NO_MEMORY)
-		return false;
-	step->entry = d->entry;
-	step->kind = (uint8_t)(more                            ? PW_TABLE
-			       : d->status == PW_OK            ? PW_PAGE
-			       : !pw_is_present(row, d->entry) ? PW_HOLE
-							       : PW_BAD);
-	++*count;
-	return more;
+	return translate_any(space, va, access, result);
 }
 
 enum pw_status pw_translate_trace(const struct pw_space *space, pw_va va, pw_access access,
 	struct pw_result *result, struct pw_trace_step *steps, size_t *count)
 {
-	struct descent d = {.table = space->root, .and_fold = ~(uint64_t)0, .level = -1};
-	const struct pw_format *format = space->format;
+	const struct pw_format *f = space->format;
+	struct descent d = from_root(space);
+	enum pw_status status = PW_OK;
+	unsigned level = f->levels;
+	bool more = true;
 
 	*count = 0;
 	if (!pw_is_access(space, access))
 		return refuse_access(va, result);
-	if (format->levels == 0)
+	if (level == 0)
 		return identity(space, va, result);
-	if (!pw_takes(space->extension, format->va_bits, va)) {
-		d.status = PW_NON_CANONICAL;
-		return no_page(space, &d, va, access, result);
-	}
-	for (unsigned level = format->levels; level-- > 0;) {
-		if (!trace_level(space, level, va, &d, &steps[*count], count))
+	if (!pw_takes(space->extension, f->va_bits, va))
+		return not_canonical(space, va, access, result);
+	while (more && level-- > 0) {
+		pw_pa table = d.table;
+
+		more = step_down(f, space, level, va, access, &d, &status, result);
+		if (!more && result->status == PW_NO_MEMORY)
 			break;
+		steps[*count] = (struct pw_trace_step){.table = table,
+			.entry = d.entry,
+			.index = (uint32_t)index_at(&f->level[level], va),
+			.level = (uint8_t)level,
+			.kind = (uint8_t)(more                               ? PW_TABLE
+					  : result->status == PW_RESERVED    ? PW_BAD
+					  : result->status == PW_NOT_PRESENT ? PW_HOLE
+									     : PW_PAGE)};
+		++*count;
 	}
-	if (d.status != PW_OK)
-		return no_page(space, &d, va, access, result);
-	return page_found(format, space, &d, va, access, result);
+	return status;
 }
