@@ -24,8 +24,8 @@
 
 /* struct pw_space.engine */
 enum pw_engine {
-	PW_ENGINE_ANY,
-	PW_ENGINE_X86_64, /* pw_format_x86_64, all tables in the first window if anywhere */
+	PW_ENGINE_NONE, /* no quick path: always the full one */
+	PW_ENGINE_X86_64,
 };
 
 /* Out of line: other windows, then the callback. */
@@ -70,6 +70,9 @@ PW_INLINE bool pw_load(
 		*entry = pw_peek(format, (const char *)space->window.host + offset);
 		return true;
 	}
+	if (!space->window.size && space->memory->read_pte)
+		return space->memory->read_pte(
+			space->memory->ctx, pa, format->entry_bytes, entry);
 	return pw_load_elsewhere(space, pa, format->entry_bytes, entry);
 }
 

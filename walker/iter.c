@@ -214,6 +214,22 @@ enum pw_step pw_iter_next(struct pw_iter *it)
 	return (enum pw_step)it->step;
 }
 
+bool pw_iter_reads_next(const struct pw_iter *it, pw_va *at)
+{
+	const struct pw_format *format = it->space->format;
+	pw_va position = it->position;
+
+	if (it->done || format->levels == 0)
+		return false;
+	if (!it->fresh && !it->descend) {
+		if (table_is_done(it))
+			return false;
+		position = it->linear_last + 1;
+	}
+	*at = pw_extend(it->space->extension, format->va_bits, position);
+	return true;
+}
+
 void pw_iter_skip(struct pw_iter *it)
 {
 	it->descend = false;

@@ -4,6 +4,7 @@
  * folded rights) in which it is met; a second meeting is one region.
  */
 #include "entry.h"
+#include "iter.h"
 #include <pagewalk/regions.h>
 
 void *memset(void *to, int byte, size_t bytes);
@@ -263,10 +264,10 @@ static bool advance(struct pw_regions *regions, struct pw_region *region)
 bool pw_regions_next(struct pw_regions *regions, struct pw_region *region)
 {
 	while (!regions->done) {
-		if (regions->it.reads >= regions->budget) {
+		if (regions->it.reads >= regions->budget &&
+			pw_iter_reads_next(&regions->it, &regions->position)) {
 			regions->done = true;
 			regions->status = PW_E_BUDGET;
-			regions->position = regions->it.last + 1;
 			break;
 		}
 		if (advance(regions, region))

@@ -54,11 +54,47 @@ enum pw_status pw_space_prepare(struct pw_space *space, const struct pw_format *
 		if (space->window.size >= format->entry_bytes)
 			space->window_reach = space->window.size - format->entry_bytes + 1;
 	}
-	if (format == &pw_format_x86_64)
-		space->engine = PW_ENGINE_X86_64;
 	if (format->levels && root & (pw_root_align(format) - 1))
 		return PW_E_ALIGNMENT;
 	return PW_OK;
+}
+
+/* The bytes of struct pw_result from `rights` on. */
+static uint32_t packed(pw_grant grant)
+{
+	uint32_t rights = grant >> 12, user = grant & 7, supervisor = grant >> 4 & 7;
+
+	return rights | user << 8 | supervisor << 16 | (grant >> 8 & 7u) << 24;
+}
+
+/*
+ * The quick path serves what is decided by the entries, one window and the folded rights alone;
+ * everything else takes the full path.
+ */
+void pw_space_finish(struct pw_space *space)
+{
+	const struct pw_format *format = space->format;
+	const uint64_t supervisor =
+		1u << PW_ACCESS_READ | 1u << PW_ACCESS_WRITE | 1u << PW_ACCESS_FETCH;
+
+	if (space->need_accessed | space->need_dirty)
+		space->flags |= PW_SPACE_CAREFUL;
+	if (format != &pw_format_x86_64 || space->address_clear)
+		return;
+	space->engine = PW_ENGINE_X86_64;
+	if (!space->window_reach)
+		return;
+	space->quick_accesses = 1u << PW_ACCESS_ANY;
+	if (!(space->flags & PW_SPACE_CAREFUL))
+		space->quick_accesses |= supervisor | supervisor << PW_ACCESS_USER;
+	for (unsigned i = 0; i < format->levels; i++) {
+		uint64_t present = format->level[i].present_all;
+
+		space->quick_table[i] = space->reserved_table[i] | present;
+		space->quick_page[i] = space->reserved_page[i] | present;
+	}
+	for (unsigned i = 0; i < 16; i++)
+		space->quick_grant[i] = packed(space->grant[i]);
 }
 
 uint64_t pw_root_align(const struct pw_format *format)
@@ -126,8 +162,7 @@ enum pw_status pw_space_init_rules(struct pw_space *space, const struct pw_forma
 	/* The last table of a format with XD: EFER.NXE is taken to be on. */
 	if (format->family == PW_FAMILY_X86 && format->entry_bytes == 8)
 		space->flags |= PW_SPACE_FETCH_BIT;
-	if (space->need_accessed | space->need_dirty)
-		space->flags |= PW_SPACE_CAREFUL;
+	pw_space_finish(space);
 	return PW_OK;
 }
 

@@ -9,6 +9,9 @@
 PW_NODISCARD enum pw_status pw_space_prepare(struct pw_space *space, const struct pw_format *format,
 	pw_pa root, const struct pw_memory *memory, unsigned pa_bits);
 
+/* After all rules are in: makes the quick path's tables, if one serves this space. */
+void pw_space_finish(struct pw_space *space);
+
 /* The alignment in bytes that a root must have. */
 uint64_t pw_root_align(const struct pw_format *format);
 

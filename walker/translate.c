@@ -15,6 +15,12 @@ struct descent {
 	uint64_t and_fold, or_fold; /* over the table entries, without the page's */
 };
 
+_Static_assert(
+	offsetof(struct pw_result, user) == offsetof(struct pw_result, rights) + 1 &&
+		offsetof(struct pw_result, supervisor) == offsetof(struct pw_result, rights) + 2 &&
+		offsetof(struct pw_result, implicit) == offsetof(struct pw_result, rights) + 3,
+	"the four bytes of a packed grant");
+
 /* The walk ended without a page; level is that of the entry, or of the table that is not there. */
 static PW_NOINLINE enum pw_status no_page(const struct pw_space *s, pw_va va, pw_access access,
 	enum pw_status status, int level, const struct descent *at, struct pw_result *r)
@@ -78,6 +84,7 @@ PW_INLINE enum pw_status page_found(const struct pw_format *f, const struct pw_s
 	r->rights = (uint8_t)(grant >> 12);
 	r->user = grant & 7;
 	r->supervisor = grant >> 4 & 7;
+	r->implicit = grant >> 8 & 7;
 	r->flags = page_flags(f, shape, d->entry, d->or_fold);
 	r->memory_type = pw_type_index(shape, d->entry);
 	r->key = f->key_bits ? (uint8_t)(d->entry >> f->key_bit & PW_LOW(f->key_bits)) : 0;
@@ -159,43 +166,112 @@ static PW_NOINLINE enum pw_status not_canonical(
 	return no_page(s, va, access, PW_NON_CANONICAL, -1, NULL, r);
 }
 
-/* For constant rows: unrolled by hand, so that `level` is a constant in every instance. */
-PW_INLINE enum pw_status translate_row(const struct pw_format *f, const struct pw_space *s,
-	pw_va va, pw_access access, struct pw_result *r)
-{
-	struct descent d = from_root(s);
-	enum pw_status status = PW_OK;
+/* ---- The quick path ---- */
 
-	_Static_assert(PW_MAX_LEVELS == 6, "one line a level");
-	if (PW_UNLIKELY(!pw_takes(f->extension, f->va_bits, va)))
-		return not_canonical(s, va, access, r);
-	if (f->levels > 5 && !step_down(f, s, 5, va, access, &d, &status, r))
-		return status;
-	if (f->levels > 4 && !step_down(f, s, 4, va, access, &d, &status, r))
-		return status;
-	if (f->levels > 3 && !step_down(f, s, 3, va, access, &d, &status, r))
-		return status;
-	if (f->levels > 2 && !step_down(f, s, 2, va, access, &d, &status, r))
-		return status;
-	if (f->levels > 1 && !step_down(f, s, 1, va, access, &d, &status, r))
-		return status;
-	(void)step_down(f, s, 0, va, access, &d, &status, r);
-	return status;
+/* The page's fields, and whether the folded rights allow the access. */
+PW_INLINE bool quick_page(const struct pw_format *f, const struct pw_space *s, unsigned level,
+	const struct descent *d, pw_va va, pw_access access, struct pw_result *r)
+{
+	const struct pw_page *shape = &f->level[level].page;
+	uint64_t e = d->entry, offset = PW_LOW(shape->size_log2);
+	uint32_t grant = s->quick_grant[pw_attributes(f, shape, e, d->and_fold, d->or_fold)];
+	unsigned where = access & PW_ACCESS_USER ? 8 : 16;
+	uint32_t need = access & PW_ACCESS_ANY ? 0 : (access & 7) << where;
+
+	r->va = va;
+	r->pa = (e & shape->address) << f->address_left | (va & offset);
+	r->page_size = offset + 1;
+	r->entry = e;
+	r->entry_pa = d->entry_pa;
+	r->error_code = 0;
+	r->status = PW_OK;
+	r->level = (int8_t)level;
+	r->rule = PW_RULE_NONE;
+	r->rights = (uint8_t)grant;
+	r->user = (uint8_t)(grant >> 8);
+	r->supervisor = (uint8_t)(grant >> 16);
+	r->implicit = (uint8_t)(grant >> 24);
+	r->flags = page_flags(f, shape, e, d->or_fold);
+	r->memory_type = pw_type_index(shape, e);
+	r->key = f->key_bits ? (uint8_t)(e >> f->key_bit & PW_LOW(f->key_bits)) : 0;
+	return (grant & need) == need;
 }
 
-/* For rows known at run time only: the same step, in a loop. */
-static enum pw_status translate_any(
-	const struct pw_space *s, pw_va va, pw_access access, struct pw_result *r)
+enum quick {
+	QUICK_DOWN, /* d->table is the next table */
+	QUICK_DONE, /* translated */
+	QUICK_NOT,  /* anything else: the full path decides */
+};
+
+PW_INLINE enum quick quick_step(const struct pw_format *f, const struct pw_space *s, unsigned level,
+	pw_va va, pw_access access, struct descent *d, struct pw_result *r)
 {
-	const struct pw_format *f = s->format;
+	const struct pw_level *row = &f->level[level];
+	uint64_t present = row->present_all;
+	pw_pa at = d->table + index_at(row, va) * f->entry_bytes;
+	uint64_t offset = at - s->window.base;
+
+	if (PW_UNLIKELY(offset >= s->window_reach))
+		return QUICK_NOT;
+	d->entry = pw_peek(f, (const char *)s->window.host + offset);
+	d->entry_pa = at;
+	if (pw_is_table(row, d->entry)) {
+		if (PW_UNLIKELY((d->entry & s->quick_table[level]) != present))
+			return QUICK_NOT;
+		pw_fold(row, d->entry, &d->and_fold, &d->or_fold);
+		d->table = (d->entry & row->table_address) << f->address_left;
+		return QUICK_DOWN;
+	}
+	if (PW_UNLIKELY(!row->page.size_log2 || (d->entry & s->quick_page[level]) != present))
+		return QUICK_NOT;
+	return PW_LIKELY(quick_page(f, s, level, d, va, access, r)) ? QUICK_DONE : QUICK_NOT;
+}
+
+/*
+ * For constant rows: unrolled by hand, so that `level` is a constant in every instance, and without
+ * a word for what goes wrong: then it returns false, and the full path walks anew. Nothing of this
+ * attempt is kept, so the answer always comes from entries that were each loaded once.
+ */
+PW_INLINE bool quick(const struct pw_format *f, const struct pw_space *s, pw_va va,
+	pw_access access, struct pw_result *r)
+{
+	struct descent d = from_root(s);
+	enum quick step = QUICK_DOWN;
+
+	_Static_assert(PW_MAX_LEVELS == 6, "one line a level");
+	if (PW_UNLIKELY(access > 63 || !(s->quick_accesses >> access & 1)))
+		return false;
+	if (PW_UNLIKELY(!pw_takes(f->extension, f->va_bits, va)))
+		return false;
+	if (f->levels > 5 && (step = quick_step(f, s, 5, va, access, &d, r)) != QUICK_DOWN)
+		return step == QUICK_DONE;
+	if (f->levels > 4 && (step = quick_step(f, s, 4, va, access, &d, r)) != QUICK_DOWN)
+		return step == QUICK_DONE;
+	if (f->levels > 3 && (step = quick_step(f, s, 3, va, access, &d, r)) != QUICK_DOWN)
+		return step == QUICK_DONE;
+	if (f->levels > 2 && (step = quick_step(f, s, 2, va, access, &d, r)) != QUICK_DOWN)
+		return step == QUICK_DONE;
+	if (f->levels > 1 && (step = quick_step(f, s, 1, va, access, &d, r)) != QUICK_DOWN)
+		return step == QUICK_DONE;
+	return quick_step(f, s, 0, va, access, &d, r) == QUICK_DONE;
+}
+
+/* ---- The full path ---- */
+
+/* The loop is unrolled for constant rows, where the level count is known. */
+PW_INLINE enum pw_status in_full(const struct pw_format *f, const struct pw_space *s, pw_va va,
+	pw_access access, struct pw_result *r)
+{
 	struct descent d = from_root(s);
 	enum pw_status status = PW_OK;
-	unsigned level = f->levels;
 
 	if (PW_UNLIKELY(!pw_takes(s->extension, f->va_bits, va)))
 		return not_canonical(s, va, access, r);
-	while (level-- > 0 && step_down(f, s, level, va, access, &d, &status, r))
-		;
+#pragma GCC unroll 6
+	for (unsigned level = f->levels; level > 0; level--) {
+		if (!step_down(f, s, level - 1, va, access, &d, &status, r))
+			break;
+	}
 	return status;
 }
 
@@ -218,24 +294,35 @@ static enum pw_status identity(const struct pw_space *s, pw_va va, struct pw_res
 	r->level = 0;
 	r->rights = (uint8_t)(s->grant[0] >> 12);
 	r->user = s->grant[0] & 7;
-	r->supervisor = s->grant[0] >> 4 & 7;
+	r->supervisor = r->implicit = s->grant[0] >> 4 & 7;
 	return PW_OK;
 }
 
-enum pw_status pw_translate(
+/* Not inlined, so that the quick path needs no stack frame. */
+static PW_NOINLINE enum pw_status decide(
 	const struct pw_space *space, pw_va va, pw_access access, struct pw_result *result)
 {
 	struct pw_result unwanted;
 
 	if (!result)
 		result = &unwanted;
-	if (PW_UNLIKELY(!pw_is_access(space, access)))
+	if (!pw_is_access(space, access))
 		return refuse_access(va, result);
-	if (PW_LIKELY(space->engine == PW_ENGINE_X86_64))
-		return translate_row(&pw_row_x86_64, space, va, access, result);
 	if (space->format->levels == 0)
 		return identity(space, va, result);
-	return translate_any(space, va, access, result);
+	if (space->engine == PW_ENGINE_X86_64)
+		return in_full(&pw_row_x86_64, space, va, access, result);
+	return in_full(space->format, space, va, access, result);
+}
+
+enum pw_status pw_translate(
+	const struct pw_space *space, pw_va va, pw_access access, struct pw_result *result)
+{
+	if (PW_LIKELY(space->engine == PW_ENGINE_X86_64 && result)) {
+		if (PW_LIKELY(quick(&pw_row_x86_64, space, va, access, result)))
+			return PW_OK;
+	}
+	return decide(space, va, access, result);
 }
 
 enum pw_status pw_translate_trace(const struct pw_space *space, pw_va va, pw_access access,

@@ -52,9 +52,10 @@ static enum pw_status answer(int code, int *kept, bool *end)
 	return code == PW_STOP ? PW_OK : PW_E_CALLBACK;
 }
 
-static bool over_budget(const struct pw_iter *it, uint64_t budget)
+/* The budget is spent and the next step would read: *position is what it would have been about. */
+static bool over_budget(const struct pw_iter *it, uint64_t budget, pw_va *position)
 {
-	return budget && it->reads > budget;
+	return budget && it->reads >= budget && pw_iter_reads_next(it, position);
 }
 
 enum pw_status pw_walk(
@@ -66,7 +67,12 @@ enum pw_status pw_walk(
 
 	walker->code = 0;
 	walker->position = first;
-	while (status == PW_OK && !end && pw_iter_next(&it) != PW_STEP_END) {
+	while (status == PW_OK && !end) {
+		if (over_budget(&it, walker->budget, &walker->position))
+			return PW_E_BUDGET;
+		if (pw_iter_next(&it) == PW_STEP_END)
+			break;
+
 		struct pw_visit visit = visit_of(&it);
 		int (*handle)(void *, const struct pw_visit *) =
 			it.step == PW_STEP_HOLE    ? walker->handle_pte_hole
@@ -76,8 +82,6 @@ enum pw_status pw_walk(
 		walker->position = it.first;
 		if (it.step == PW_STEP_LOST)
 			return PW_NO_MEMORY;
-		if (over_budget(&it, walker->budget))
-			return PW_E_BUDGET;
 		if (handle)
 			status = answer(handle(walker->ctx, &visit), &walker->code, &end);
 	}
@@ -111,7 +115,12 @@ enum pw_status pw_walk_mut(
 
 	walker->code = 0;
 	walker->position = first;
-	while (status == PW_OK && !end && pw_iter_next(&it) != PW_STEP_END) {
+	while (status == PW_OK && !end) {
+		if (over_budget(&it, walker->budget, &walker->position))
+			return PW_E_BUDGET;
+		if (pw_iter_next(&it) == PW_STEP_END)
+			break;
+
 		struct pw_visit visit = visit_of(&it);
 		handler handle = it.step == PW_STEP_HOLE    ? walker->handle_pte_hole
 				 : it.step == PW_STEP_LEAVE ? walker->handle_post_pte
@@ -120,8 +129,6 @@ enum pw_status pw_walk_mut(
 		walker->position = it.first;
 		if (it.step == PW_STEP_LOST)
 			return PW_NO_MEMORY;
-		if (over_budget(&it, walker->budget))
-			return PW_E_BUDGET;
 		if (!handle)
 			continue;
 		status = answer(handle(walker->ctx, &visit), &walker->code, &end);

@@ -163,6 +163,7 @@ enum pw_status pw_space_init_x86(struct pw_space *space, const struct pw_x86_sta
 			space->grant[i] = grant_of(state, i);
 	}
 	set_flags(space, state);
+	pw_space_finish(space);
 	if (format == &pw_format_x86_pae && state->pdpte_loaded)
 		return load_pdptes(space, state, why);
 	return PW_OK;

@@ -71,8 +71,16 @@ struct pw_space {
 	pw_pa root;
 	const struct pw_memory *memory;
 
-	struct pw_window window; /* the first window, kept close */
-	uint64_t window_reach;   /* offsets below this hold a whole entry */
+	/* For the quick path: everything is decided, one comparison each. */
+	struct pw_window window;             /* the first window, kept close */
+	uint64_t window_reach;               /* offsets below this hold a whole entry */
+	uint64_t quick_accesses;             /* bit n: access n is served by the quick path */
+	uint64_t quick_table[PW_MAX_LEVELS]; /* present_all and reserved bits of a table entry */
+	uint64_t quick_page[PW_MAX_LEVELS];
+	uint32_t quick_grant[16]; /* bytes as in struct pw_result: rights, user, supervisor,
+				     implicit */
+
+	/* The rules in full. */
 	uint64_t reserved_table[PW_MAX_LEVELS];
 	uint64_t reserved_page[PW_MAX_LEVELS];
 	uint64_t reserved_span[PW_MAX_LEVELS];
@@ -82,7 +90,7 @@ struct pw_space {
 	uint64_t address_clear; /* bits taken out of every output address */
 	uint32_t pkru, pkrs;
 	uint8_t extension; /* enum pw_extension in force */
-	uint8_t engine;    /* which instantiation of the walk serves this space */
+	uint8_t engine;    /* which instantiation of the quick path serves this space */
 	uint8_t pa_bits;   /* physical address width in force */
 	uint8_t flags;
 	pw_grant grant[PW_RIGHTS_TABLE];

@@ -34,8 +34,7 @@ PW_API const char *pw_rule_text(enum pw_rule rule);
 /* struct pw_result.flags */
 #define PW_RESULT_ACCESSED   1u
 #define PW_RESULT_DIRTY      2u
-#define PW_RESULT_GLOBAL     4u
-#define PW_RESULT_USER_PAGE  8u  /* x86: U/S is 1 in every entry used */
+#define PW_RESULT_GLOBAL     8u
 #define PW_RESULT_ERROR_CODE 16u /* error_code holds the #PF error code */
 #define PW_RESULT_ENTRY      32u /* entry and entry_pa are valid */
 
@@ -62,14 +61,15 @@ struct pw_result {
 	uint32_t error_code; /* x86: what the CPU would push, if the access was refused by paging */
 	uint8_t status;      /* enum pw_status */
 	int8_t level;   /* of the entry, or of the table that is not in memory; -1: none reached */
+	uint8_t rule;   /* enum pw_rule */
 	uint8_t rights; /* R W X U: least privileged mode that can reach the page */
 	uint8_t user;   /* R W X of user mode */
-	uint8_t supervisor;  /* R W X of supervisor mode (explicit accesses) */
+	uint8_t supervisor;  /* R W X of supervisor mode, explicit accesses */
+	uint8_t implicit;    /* R W X of supervisor mode, implicit accesses (x86) */
 	uint8_t flags;       /* PW_RESULT_... */
 	uint8_t memory_type; /* the format's memory-type index (x86: PAT<<2 | PCD<<1 | PWT; EPT:
-				type | IPAT<<3; Arm: AttrIndx or MemAttr; RISC-V: PBMT) */
+				type | IPAT<<3; Arm: AttrIndx or MemAttr; RISC-V: 0) */
 	uint8_t key;         /* protection key, where the format has them */
-	uint8_t rule;        /* enum pw_rule */
 };
 
 /*
