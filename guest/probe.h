@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* Makes one access on purpose and tells what the processor did about it. */
+#ifndef GUEST_PROBE_H
+#define GUEST_PROBE_H
+
+#include "lib.h"
+
+struct probe_outcome {
+	uint32_t vector;     /* 13, 14, or GUEST_NO_FAULT */
+	uint32_t error_code; /* 0 without a fault */
+	uint64_t cr2;        /* PROBE_CR2 where the processor left it alone */
+};
+
+/* CR2 before the access. */
+#define PROBE_CR2 UINT64_C(0xc0ffee000)
+
+/* A page that is to be fetched from must start with the instruction of the ring that fetches. */
+#define PROBE_CODE_RING0 0xc3 /* ret */
+#define PROBE_CODE_RING3 0xf4 /* hlt, which ring 3 may not: its #GP is the way back */
+
+/*
+ * Loads GDT, TSS and IDT; the image must be mapped, .user.text for ring 3. Exceptions outside
+ * probe_access() are fatal.
+ */
+void probe_init(void);
+
+/* `access` is one of GUEST_ACCESS_READ, WRITE and FETCH, with or without USER; one byte at va. */
+struct probe_outcome probe_access(uint64_t va, uint32_t access);
+
+/*
+ * Runs the code at `code`, which ring 3 must be able to reach, with va in RDI. Returns after an
+ * exception; that of a HLT at `end` counts as none.
+ */
+void probe_in_ring3(uint64_t va, uint64_t code, uint64_t end);
+
+#endif

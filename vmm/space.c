@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/* The vCPU's address space, from its control registers; and KVM's own opinion of an address. */
+#include <pagewalk_vmm/vcpu.h>
+
+#include <inttypes.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "error.h"
+
+#define MSR_PKRS 0x6e1
+
+/* Older kernels cannot say: then libpagewalk reads the PDPTEs from memory, as AMD's CPUs do. */
+static void read_pdptes(struct vmm_vcpu *vcpu, struct pw_x86_state *state)
+{
+	struct kvm_sregs2 sregs;
+
+	if (ioctl(vcpu->fd, KVM_GET_SREGS2, &sregs) < 0)
+		return;
+	if (!(sregs.flags & KVM_SREGS2_FLAGS_PDPTRS_VALID))
+		return;
+	for (unsigned i = 0; i < 4; i++)
+		state->pdpte[i] = sregs.pdptrs[i];
+	state->pdpte_loaded = true;
+}
+
+static enum vmm_status read_pkru(struct vmm_vcpu *vcpu, uint32_t *pkru)
+{
+	struct kvm_xsave xsave;
+	uint32_t offset = vcpu->model.pkru_offset;
+
+	if (offset == 0 || offset > sizeof xsave.region - sizeof *pkru)
+		return vmm_error_set(&vcpu->error, VMM_UNSUPPORTED,
+			"CR4.PKE is set, but KVM does not say where it keeps PKRU");
+	if (ioctl(vcpu->fd, KVM_GET_XSAVE, &xsave) < 0)
+		return vmm_error_system(&vcpu->error, "KVM_GET_XSAVE");
+	memcpy(pkru, (const uint8_t *)xsave.region + offset, sizeof *pkru);
+	return VMM_OK;
+}
+
+static enum vmm_status read_pkrs(struct vmm_vcpu *vcpu, uint32_t *pkrs)
+{
+	union {
+		struct kvm_msrs list;
+		uint8_t storage[sizeof(struct kvm_msrs) + sizeof(struct kvm_msr_entry)];
+	} msrs = {.list = {.nmsrs = 1}};
+	struct kvm_msr_entry *entry = msrs.list.entries;
+
+	entry->index = MSR_PKRS;
+	if (ioctl(vcpu->fd, KVM_GET_MSRS, &msrs) != 1)
+		return vmm_error_system(&vcpu->error, "reading IA32_PKRS");
+	*pkrs = (uint32_t)entry->data;
+	return VMM_OK;
+}
+
+static enum vmm_status read_mode_state(struct vmm_vcpu *vcpu, struct pw_x86_state *state)
+{
+	bool paging = state->cr0 & PW_CR0_PG;
+	bool long_mode = state->efer & PW_EFER_LMA;
+	enum vmm_status status = VMM_OK;
+
+	if (paging && !long_mode && (state->cr4 & PW_CR4_PAE))
+		read_pdptes(vcpu, state);
+	if (paging && long_mode && (state->cr4 & PW_CR4_PKE))
+		status = read_pkru(vcpu, &state->pkru);
+	if (status == VMM_OK && paging && long_mode && (state->cr4 & PW_CR4_PKS))
+		status = read_pkrs(vcpu, &state->pkrs);
+	return status;
+}
+
+enum vmm_status vmm_vcpu_x86_state(struct vmm_vcpu *vcpu, struct pw_x86_state *state)
+{
+	struct pw_x86_state found = {
+		.maxphyaddr = vcpu->model.physical_bits,
+		.no_1g_pages = !vcpu->model.gib_pages,
+		.no_pse36 = !vcpu->model.pse36,
+		.amd = vcpu->model.vendor == VMM_VENDOR_AMD,
+	};
+	struct kvm_sregs sregs;
+	struct kvm_regs regs;
+	enum vmm_status status = vmm_vcpu_get_sregs(vcpu, &sregs);
+
+	if (status == VMM_OK)
+		status = vmm_vcpu_get_regs(vcpu, &regs);
+	if (status != VMM_OK)
+		return status;
+	found.cr0 = sregs.cr0;
+	found.cr3 = sregs.cr3;
+	found.cr4 = sregs.cr4;
+	found.efer = sregs.efer;
+	found.rflags = regs.rflags;
+	status = read_mode_state(vcpu, &found);
+	if (status == VMM_OK)
+		*state = found;
+	return status;
+}
+
+enum vmm_status vmm_vcpu_space(struct vmm_vcpu *vcpu, struct pw_space *space)
+{
+	struct pw_x86_state state;
+	enum vmm_status status = vmm_vcpu_x86_state(vcpu, &state);
+	const char *why = NULL;
+
+	if (status != VMM_OK)
+		return status;
+	if (pw_space_init_x86(space, &state, &vcpu->vm->memory, &why) != PW_OK)
+		return vmm_error_set(&vcpu->error, VMM_INVALID,
+			"the vCPU's control registers make no address space: %s",
+			why ? why : "not even each for itself");
+	return VMM_OK;
+}
+
+enum vmm_status vmm_translate_kvm(struct vmm_vcpu *vcpu, uint64_t va, uint64_t *pa)
+{
+	struct kvm_translation translation = {.linear_address = va};
+
+	if (ioctl(vcpu->fd, KVM_TRANSLATE, &translation) < 0)
+		return vmm_error_system(&vcpu->error, "KVM_TRANSLATE");
+	if (!translation.valid)
+		return vmm_error_set(
+			&vcpu->error, VMM_UNHANDLED, "KVM finds no translation of %#" PRIx64, va);
+	*pa = translation.physical_address;
+	return VMM_OK;
+}
