@@ -44,6 +44,35 @@ PW_INLINE bool pw_is_granted(pw_grant grant, pw_access access)
 	return (grant >> shift & access & 7) != 0;
 }
 
+PW_INLINE uint8_t pw_page_flags(
+	const struct pw_format *f, const struct pw_page *shape, uint64_t e, uint64_t or_fold)
+{
+	unsigned flags = PW_RESULT_ENTRY;
+
+	if (shape->accessed)
+		flags |= e & shape->accessed ? PW_RESULT_ACCESSED : 0;
+	if (shape->dirty)
+		flags |= (e & shape->dirty) == shape->dirty && !(e & shape->dirty_clear)
+				 ? PW_RESULT_DIRTY
+				 : 0;
+	if (shape->global)
+		flags |= e & shape->global ? PW_RESULT_GLOBAL : 0;
+	if (shape->global_clear)
+		flags |= e & shape->global_clear ? 0 : PW_RESULT_GLOBAL;
+	if (f->global_table)
+		flags |= or_fold & f->global_table ? PW_RESULT_GLOBAL : 0;
+	return (uint8_t)flags;
+}
+
+/* The same as pw_is_granted() for a packed grant and an access that the quick path serves. */
+PW_INLINE bool pw_quick_grants(uint32_t grant, pw_access access)
+{
+	unsigned where = access & PW_ACCESS_USER ? 8 : 16;
+	uint32_t need = access & PW_ACCESS_ANY ? 0 : (access & 7) << where;
+
+	return (grant & need) == need;
+}
+
 /*
  * The complete judgement of an access to a page: the architecture's order of checks. Sets status,
  * rule and, for x86, the error code in *r, whose other fields are filled in already.

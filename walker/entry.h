@@ -71,8 +71,7 @@ PW_INLINE bool pw_load(
 		return true;
 	}
 	if (!space->window.size && space->memory->read_pte)
-		return space->memory->read_pte(
-			space->memory->ctx, pa, format->entry_bytes, entry);
+		return space->memory->read_pte(space->memory->ctx, pa, format->entry_bytes, entry);
 	return pw_load_elsewhere(space, pa, format->entry_bytes, entry);
 }
 

@@ -45,26 +45,6 @@ PW_INLINE enum pw_status end_without_page(const struct pw_space *s, pw_va va, pw
 	return no_page(s, va, access, status, level, &at, r);
 }
 
-PW_INLINE uint8_t page_flags(
-	const struct pw_format *f, const struct pw_page *shape, uint64_t e, uint64_t or_fold)
-{
-	unsigned flags = PW_RESULT_ENTRY;
-
-	if (shape->accessed)
-		flags |= e & shape->accessed ? PW_RESULT_ACCESSED : 0;
-	if (shape->dirty)
-		flags |= (e & shape->dirty) == shape->dirty && !(e & shape->dirty_clear)
-				 ? PW_RESULT_DIRTY
-				 : 0;
-	if (shape->global)
-		flags |= e & shape->global ? PW_RESULT_GLOBAL : 0;
-	if (shape->global_clear)
-		flags |= e & shape->global_clear ? 0 : PW_RESULT_GLOBAL;
-	if (f->global_table)
-		flags |= or_fold & f->global_table ? PW_RESULT_GLOBAL : 0;
-	return (uint8_t)flags;
-}
-
 PW_INLINE enum pw_status page_found(const struct pw_format *f, const struct pw_space *s,
 	const struct pw_page *shape, unsigned level, const struct descent *d, pw_va va,
 	pw_access access, struct pw_result *r)
@@ -85,7 +65,7 @@ PW_INLINE enum pw_status page_found(const struct pw_format *f, const struct pw_s
 	r->user = grant & 7;
 	r->supervisor = grant >> 4 & 7;
 	r->implicit = grant >> 8 & 7;
-	r->flags = page_flags(f, shape, d->entry, d->or_fold);
+	r->flags = pw_page_flags(f, shape, d->entry, d->or_fold);
 	r->memory_type = pw_type_index(shape, d->entry);
 	r->key = f->key_bits ? (uint8_t)(d->entry >> f->key_bit & PW_LOW(f->key_bits)) : 0;
 	r->rule = PW_RULE_NONE;
@@ -175,8 +155,6 @@ PW_INLINE bool quick_page(const struct pw_format *f, const struct pw_space *s, u
 	const struct pw_page *shape = &f->level[level].page;
 	uint64_t e = d->entry, offset = PW_LOW(shape->size_log2);
 	uint32_t grant = s->quick_grant[pw_attributes(f, shape, e, d->and_fold, d->or_fold)];
-	unsigned where = access & PW_ACCESS_USER ? 8 : 16;
-	uint32_t need = access & PW_ACCESS_ANY ? 0 : (access & 7) << where;
 
 	r->va = va;
 	r->pa = (e & shape->address) << f->address_left | (va & offset);
@@ -191,10 +169,10 @@ PW_INLINE bool quick_page(const struct pw_format *f, const struct pw_space *s, u
 	r->user = (uint8_t)(grant >> 8);
 	r->supervisor = (uint8_t)(grant >> 16);
 	r->implicit = (uint8_t)(grant >> 24);
-	r->flags = page_flags(f, shape, e, d->or_fold);
+	r->flags = pw_page_flags(f, shape, e, d->or_fold);
 	r->memory_type = pw_type_index(shape, e);
 	r->key = f->key_bits ? (uint8_t)(e >> f->key_bit & PW_LOW(f->key_bits)) : 0;
-	return (grant & need) == need;
+	return pw_quick_grants(grant, access);
 }
 
 enum quick {

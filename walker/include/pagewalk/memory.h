@@ -30,6 +30,8 @@ struct pw_window {
 	bool read_only; /* writes into this window are refused */
 };
 
+struct pw_kernels;
+
 struct pw_memory {
 	const struct pw_window *windows;
 	size_t window_count;
@@ -67,6 +69,9 @@ struct pw_memory {
 	void (*free_page)(void *ctx, pw_pa pa, uint64_t bytes);
 
 	void *ctx; /* handed to every callback */
+
+	/* Vector code for tables in windows, from pw_kernels_best(); NULL: plain C. */
+	const struct pw_kernels *kernels;
 };
 
 #ifdef __cplusplus

@@ -3,6 +3,7 @@
 #ifndef PAGEWALK_PAGEWALK_H
 #define PAGEWALK_PAGEWALK_H
 
+#include <pagewalk/batch.h>
 #include <pagewalk/build.h>
 #include <pagewalk/copy.h>
 #include <pagewalk/format.h>

@@ -120,9 +120,10 @@ struct pw_walker_mut {
 
 /*
  * Walks [first, last]. PW_OK: complete, or stopped by PW_STOP. PW_E_CALLBACK: a handler failed, its
- * value is walker->code. PW_NO_MEMORY: a table cannot be read (position says where; what comes
- * behind it is reached by resuming there). PW_E_BUDGET. PW_E_RANGE. The mutable walk also
- * PW_E_READ_ONLY and PW_UNSTABLE.
+ * value is walker->code. PW_NO_MEMORY: the entry for `position` cannot be read; what lies behind
+ * its table is reached by resuming there (pw_translate() tells the level, pw_level_last() of the
+ * level above the end). PW_E_BUDGET: resuming makes headway if the budget is at least the format's
+ * levels. PW_E_RANGE. The mutable walk also PW_E_READ_ONLY and PW_UNSTABLE.
  */
 PW_API PW_NODISCARD enum pw_status pw_walk(
 	const struct pw_space *space, pw_va first, pw_va last, struct pw_walker *walker);
