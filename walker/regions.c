@@ -102,6 +102,45 @@ static bool follows(const struct pw_regions *regions, enum pw_region_kind kind, 
 	       regions->pending.last + 1 == first;
 }
 
+/* Entries that may still be read. */
+static uint64_t left(const struct pw_regions *regions)
+{
+	return regions->budget > regions->it.reads ? regions->budget - regions->it.reads : 0;
+}
+
+/* The bits in which the pages of one region agree; 0 if they do not go one entry each. */
+static uint64_t run_mask(const struct pw_iter *it)
+{
+	const struct pw_space *s = it->space;
+	const struct pw_level *row = &s->format->level[it->level];
+	const struct pw_page *page = &row->page;
+	uint64_t mask = page->address | page->high[0].mask | page->high[1].mask | page->mask |
+			page->bits | row->present_all | row->present_any | row->table_mask |
+			s->reserved_page[it->level];
+
+	if (s->format->levels == 0 || row->span.size_log2 ||
+		it->page_size != PW_BIT(page->size_log2))
+		return 0;
+	if (page->illegal_low6)
+		mask |= PW_LOW(6);
+	for (unsigned i = 0; i < s->format->attribute_count; i++) {
+		if (page->right_bit[i] != PW_NO_BIT)
+			mask |= PW_BIT(page->right_bit[i]);
+	}
+	return mask;
+}
+
+/* The entries that go on with the pending region are taken in one go. */
+static void take_run(struct pw_regions *regions)
+{
+	uint64_t mask = run_mask(&regions->it);
+
+	if (!mask)
+		return;
+	regions->items += pw_iter_pass_run(&regions->it, mask, left(regions));
+	regions->pending.last = regions->it.last;
+}
+
 static bool page(struct pw_regions *regions, struct pw_region *region)
 {
 	const struct pw_iter *it = &regions->it;
@@ -121,6 +160,7 @@ static bool page(struct pw_regions *regions, struct pw_region *region)
 		pending->grant == it->grant &&
 		pending->pa + (it->first - pending->first) == it->pa) {
 		pending->last = it->last;
+		take_run(regions);
 		return false;
 	}
 	return replace(regions, &next, region);
@@ -149,7 +189,7 @@ static bool bad_or_lost(struct pw_regions *regions, struct pw_region *region)
 /* ---- Repetitions ---- */
 
 /* Notes the table entry just met; true if its left neighbour leads to the same table. */
-static bool continues_run(struct pw_regions *regions, uint64_t role)
+static bool continues_run(struct pw_regions *regions, uint64_t role, bool whole)
 {
 	const struct pw_iter *it = &regions->it;
 	unsigned level = it->level;
@@ -158,7 +198,8 @@ static bool continues_run(struct pw_regions *regions, uint64_t role)
 
 	if (!same) {
 		regions->run[level].table = it->pa;
-		regions->run[level].role = role;
+		/* One cut by the walk's begin is out of step with those that follow: no run. */
+		regions->run[level].role = whole ? role : 0;
 		regions->run[level].first = it->first;
 	}
 	regions->run[level].last = it->last;
@@ -208,7 +249,7 @@ static bool table(struct pw_regions *regions, struct pw_region *region)
 	unsigned below = it->level - 1u;
 	bool whole = is_whole(it);
 	uint64_t role = role_of(it);
-	bool in_run = continues_run(regions, role);
+	bool in_run = continues_run(regions, role, whole);
 	struct pw_memo *memo = whole && regions->memo_slots ? find(regions, it->pa, role) : NULL;
 
 	regions->visit[below].memo = (struct pw_memo){it->pa, role, it->first, regions->items};
@@ -253,6 +294,7 @@ static bool advance(struct pw_regions *regions, struct pw_region *region)
 		leave(regions);
 		return false;
 	case PW_STEP_HOLE:
+		pw_iter_pass_holes(it, left(regions));
 		return false;
 	case PW_STEP_END:
 		break;
