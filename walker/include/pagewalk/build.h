@@ -4,15 +4,25 @@
  *
  * Every operation plans first (range, alignment, rights, overlap, tables needed), then reserves the
  * tables, then commits, which cannot fail: an error means that nothing has changed and every
- * reserved table was given back. A new table is filled completely before one store links it.
- * A huge page of which only a part is changed is split.
+ * reserved table was given back. (The one exception is a memory whose write_pte refuses an entry of
+ * a table that it delivers for reading: then what could be done is done, and the status is
+ * PW_E_READ_ONLY.) A new table is filled completely, with holes too, before one store links it. A
+ * huge page of which only a part is changed is split.
  *
  * One space is changed by one thread at a time. The tables are taken to be quiescent unless the
  * flush says `live`: then the hardware may set Accessed and Dirty at any moment, and entries are
- * changed by compare-exchange so that none is lost.
+ * changed by compare-exchange so that none is lost. Through callbacks that takes exchange_pte
+ * (PW_E_READ_ONLY without).
+ *
+ * Tables belong to this space alone, each reached by one path. A table that contains itself is
+ * refused (PW_E_UNSUPPORTED). Two paths that lead to one table inside the range are not noticed
+ * when mapping and protecting: the second sees what the first has done. Taken out it is only once.
+ * A table that is also reached from outside the range must not lie in a range to be unmapped.
  *
  * va, pa and size are multiples of the format's smallest page (PW_E_ALIGNMENT), size is not 0, and
- * the range neither wraps nor leaves what the format takes (PW_E_RANGE).
+ * the range neither wraps nor leaves what the format takes nor spans the canonical hole
+ * (PW_E_RANGE). Formats without tables, and spaces whose root is the PDPTE registers, cannot be
+ * changed (PW_E_UNSUPPORTED). Entries that hold nothing are written as 0.
  */
 #ifndef PAGEWALK_BUILD_H
 #define PAGEWALK_BUILD_H
@@ -26,7 +36,7 @@ extern "C" {
 /* A range whose cached translations are stale, in the space's va. */
 struct pw_flush_range {
 	pw_va first, last;
-	uint8_t level; /* smallest level of the leaves changed in it */
+	uint8_t level; /* no leaf changed in it was of a smaller level */
 	bool tables;   /* table entries changed: paging-structure caches are stale too */
 };
 
@@ -40,9 +50,14 @@ struct pw_freed_table {
  * What one or more operations leave to be flushed. Fill in the storage, zero the rest; ranges are
  * merged where they touch. When `ranges` is full the list degrades to `everything`.
  *
+ * A hole that became a page or a table is listed only where the hardware may remember holes
+ * (RISC-V, formats of no known family). x86 PAE holds the root's entries in registers: if one of
+ * them changes, even from a hole, `everything` asks for CR3 to be loaded again.
+ *
  * Tables that became empty are collected in `freed`, to be given back by pw_flush_done() after the
- * caller has flushed; if there is no room left (or no flush at all was passed) they go back to the
- * memory at once, after `flush_now` was called, if the caller supplied it.
+ * caller has flushed. If there is no room left, flush_now is called, if the caller supplied it, and
+ * the list is emptied as by pw_flush_done(); then, or if no flush at all was passed, tables go back
+ * to the memory at once. Without flush_now `everything` is set then.
  */
 struct pw_flush {
 	struct pw_flush_range *ranges;
@@ -51,25 +66,41 @@ struct pw_flush {
 	size_t freed_max, freed_count;
 	bool everything; /* flush all translations of the space */
 	bool live;       /* set by the caller: the hardware walks these tables now */
-	/* Optional: flush everything in the list now; called when `freed` is full. */
+	/*
+	 * Optional: flush everything in the list now. Called when `freed` is full, and by pw_free()
+	 * before pages go back, perhaps several times. Do not call the library from here.
+	 */
 	void (*flush_now)(void *ctx, struct pw_flush *flush);
 	void *ctx;
-	/* Counters, added to by each operation. */
+	/*
+	 * Counters, added to by each operation: entries that were stored other than as a new
+	 * table's holes, tables taken into use, tables taken out, pages split.
+	 */
 	uint64_t entries_written, tables_allocated, tables_freed, splits;
 };
 
 /* After the caller has flushed: gives the freed tables back and empties the list. */
 PW_API void pw_flush_done(const struct pw_space *space, struct pw_flush *flush);
 
-/* An empty root for `format`: one table, filled with holes. PW_E_NO_TABLES, PW_E_READ_ONLY. */
+/*
+ * An empty root for `format`: one table, filled with holes. PW_E_NO_TABLES (also if what the memory
+ * gives is not aligned as the format wants its root), PW_E_READ_ONLY.
+ */
 PW_API PW_NODISCARD enum pw_status pw_root_create(
 	const struct pw_format *format, const struct pw_memory *memory, pw_pa *root);
 
 /*
- * Maps [va, va + size) to [pa, pa + size) with the largest pages that size and alignment allow.
- * PW_E_EXISTS: something (a page, or a BAD entry) is there already. PW_E_RIGHTS: the format cannot
- * express the rights or the memory type. PW_E_NO_TABLES. PW_E_RANGE also for a pa beyond the
- * physical width. PW_RESERVED, PW_NO_MEMORY: a table in the way is BAD or lost.
+ * Maps [va, va + size) to [pa, pa + size) with the largest pages that size, alignment and the CPU
+ * allow. A table that is there already stays, even an empty one.
+ *
+ * PW_E_EXISTS: something (a page, or a BAD entry) is there already. PW_E_NO_TABLES. PW_E_RANGE also
+ * for a pa beyond the physical width or beyond what the format's entries can hold. PW_RESERVED,
+ * PW_NO_MEMORY: a table in the way is BAD or lost. PW_E_READ_ONLY. PW_E_ARGUMENT: unknown bits in
+ * `rights`.
+ *
+ * PW_E_RIGHTS: the format cannot express the rights, the memory type or PW_GLOBAL; or a table entry
+ * on the way denies the rights (x86 W or U clear, XD set) and serves addresses outside the range
+ * too, whose rights must not change. Where it serves the range alone it is made to grant them.
  */
 PW_API PW_NODISCARD enum pw_status pw_map(const struct pw_space *space, pw_va va, pw_pa pa,
 	uint64_t size, pw_rights rights, struct pw_flush *flush);
@@ -77,26 +108,44 @@ PW_API PW_NODISCARD enum pw_status pw_map(const struct pw_space *space, pw_va va
 /*
  * Makes the range holes, whatever of it is mapped; frees the tables that become empty (never the
  * root). Splits a huge page that lies partly outside.
+ *
+ * What lies in the range as a whole is taken out where it hangs: a BAD entry is cleared and not
+ * followed, a table that is not in memory is forgotten. A hole that is not 0 outside the range
+ * keeps its table. PW_RESERVED, PW_NO_MEMORY: a BAD entry or a lost table at an end of the range.
+ * PW_E_UNSUPPORTED: the smaller pages cannot express what the huge page says (an Arm section with
+ * a domain, shareability or PXN), or a live Arm page would have to be split, which takes
+ * break-before-make. PW_E_NO_TABLES: none for the split. PW_E_READ_ONLY.
  */
 PW_API PW_NODISCARD enum pw_status pw_unmap(
 	const struct pw_space *space, pw_va va, uint64_t size, struct pw_flush *flush);
 
 /*
- * Replaces the rights of every page in the range, keeping address, Accessed, Dirty and software
- * bits; the memory type too if none is given. Holes stay holes. Splits as pw_unmap() does. Rights
- * refused by an upper level's entry (x86 W or U clear in a table entry) are granted there as well.
+ * Replaces the rights of every page in the range, and whether it is global, keeping address,
+ * Accessed, Dirty, protection key and software bits; the memory type too if none is given. Holes
+ * stay holes, and where all is as asked already nothing is written. Splits as pw_unmap() does.
+ *
+ * Rights denied by a table entry: PW_E_RIGHTS or widened, as pw_map() has it. PW_RESERVED,
+ * PW_NO_MEMORY: a BAD entry or a lost table anywhere in the range. Other statuses as pw_unmap() and
+ * pw_map(). Where "dirty" is the right to write with a mark (Arm DBM), a page that loses the right
+ * loses the mark.
  */
 PW_API PW_NODISCARD enum pw_status pw_protect(const struct pw_space *space, pw_va va, uint64_t size,
 	pw_rights rights, struct pw_flush *flush);
 
 /*
  * Maps the range to pages from memory->allocate_page, as large as it gives; unaffected if it or the
- * tables run out (PW_E_NO_TABLES): all pages are given back. PW_E_EXISTS as in pw_map().
+ * tables run out (PW_E_NO_TABLES): all pages are given back. PW_E_ARGUMENT if the memory has no
+ * free_page for that. Other statuses as pw_map(). For each 32 entries in existing tables that it
+ * fills it may need another table, until it returns.
  */
 PW_API PW_NODISCARD enum pw_status pw_allocate(const struct pw_space *space, pw_va va,
 	uint64_t size, pw_rights rights, struct pw_flush *flush);
 
-/* pw_unmap(), and memory->free_page for every page that was mapped. */
+/*
+ * pw_unmap(), and memory->free_page for every page that was mapped, by entry: what is left of a
+ * split page goes back as smaller pages. Pages go back at once, after flush_now, if it is there; a
+ * live space must have it. PW_E_ARGUMENT: no free_page, or no flush_now for a live space.
+ */
 PW_API PW_NODISCARD enum pw_status pw_free(
 	const struct pw_space *space, pw_va va, uint64_t size, struct pw_flush *flush);
 
@@ -108,8 +157,9 @@ PW_API PW_NODISCARD enum pw_status pw_read_pte(
 	const struct pw_space *space, pw_va va, uint64_t *entry, unsigned *level);
 
 /*
- * Replaces that entry if it still equals `old`, in the place it was read from (PW_UNSTABLE if not).
- * Nothing else is looked at: the caller answers for the new entry.
+ * Replaces that entry, or a BAD one that ends the walk, if it still equals `old`, in the place it
+ * was read from (PW_UNSTABLE if not). Nothing else is looked at: the caller answers for the new
+ * entry, and for the flush. PW_E_READ_ONLY, also for a PDPTE register.
  */
 PW_API PW_NODISCARD enum pw_status pw_write_pte(
 	const struct pw_space *space, pw_va va, uint64_t old, uint64_t entry);

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/* The beginning and the end of an operation, and the tables it reserves in between. */
+#include "build.h"
+
+/* Where a chained table's address stands. */
+static uint64_t link_mask(const struct pw_format *format)
+{
+	uint64_t mask = 0;
+
+	for (unsigned i = 1; i < format->levels; i++)
+		mask |= format->level[i].table_address;
+	return mask ? mask : format->level[0].page.address;
+}
+
+enum pw_status pw_build_begin(struct pw_build *b, const struct pw_space *space, pw_va va,
+	uint64_t size, struct pw_flush *flush)
+{
+	const struct pw_format *f;
+	pw_va last = va + (size - 1), low;
+
+	if (!space || !space->format || !space->memory)
+		return PW_E_ARGUMENT;
+	f = space->format;
+	/* The four PDPTE registers are no table that could be changed. */
+	if (!f->levels || (space->flags & PW_SPACE_PDPTE))
+		return PW_E_UNSUPPORTED;
+	if ((va | size) & PW_LOW(f->level[0].shift))
+		return PW_E_ALIGNMENT;
+	if (!size || last < va || !pw_takes(space->extension, f->va_bits, va) ||
+		!pw_takes(space->extension, f->va_bits, last))
+		return PW_E_RANGE;
+	low = PW_LOW(f->va_bits);
+	/* Both ends are canonical, but the canonical hole lies between them. */
+	if ((last & low) - (va & low) != last - va)
+		return PW_E_RANGE;
+	*b = (struct pw_build){.space = space,
+		.format = f,
+		.memory = space->memory,
+		.flush = flush,
+		.top = f->levels - 1u,
+		.live = flush && flush->live,
+		.first = va & low,
+		.last = last & low,
+		.link_mask = link_mask(f)};
+	return PW_OK;
+}
+
+static bool push(struct pw_build *b, unsigned level)
+{
+	struct pw_chain *chain = &b->reserve[level];
+	struct pw_table table;
+	pw_pa pa;
+
+	if (!pw_new_table(b, level, &pa))
+		return false;
+	table = pw_table_open(b, level, pa);
+	if (!pw_poke(b, &table, 0, pw_chain_link(b, chain->head))) {
+		pw_return_table(b, level, pa);
+		return false;
+	}
+	chain->head = pa;
+	chain->count++;
+	return true;
+}
+
+static void return_reserve(struct pw_build *b)
+{
+	for (unsigned level = 0; level <= b->top; level++) {
+		while (b->reserve[level].count)
+			pw_return_table(b, level, pw_pop_reserve(b, level));
+	}
+}
+
+enum pw_status pw_build_reserve(struct pw_build *b)
+{
+	for (unsigned level = 0; level <= b->top; level++) {
+		for (uint64_t i = 0; i < b->need[level]; i++) {
+			if (!push(b, level)) {
+				return_reserve(b);
+				return PW_E_NO_TABLES;
+			}
+		}
+	}
+	return PW_OK;
+}
+
+enum pw_status pw_build_finish(struct pw_build *b)
+{
+	pw_free_pending(b);
+	pw_hand_over(b);
+	return_reserve(b);
+	if (b->flush) {
+		b->flush->entries_written += b->written;
+		b->flush->tables_allocated += b->taken;
+		b->flush->splits += b->splits;
+	}
+	return b->refused ? PW_E_READ_ONLY : PW_OK;
+}

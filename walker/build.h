@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Private: one operation on the tables of a space, from its plan to its commit.
+ *
+ *   plan      pure: looks at what is there, counts the tables needed, may refuse
+ *   reserve   takes that many tables from the memory, or gives all back and fails
+ *   commit    changes entries, always through pw_commit(), a run of one table's entries at a time
+ *   finish    gives back what is left of the reserve, hands over the tables taken out
+ *
+ * Positions are linear: the va without its extension bits. Nothing here needs memory of its own:
+ * tables in reserve and tables taken out are chained through their own entries.
+ */
+#ifndef PW_PRIVATE_BUILD_H
+#define PW_PRIVATE_BUILD_H
+
+#include "entry.h"
+#include "space.h"
+#include <pagewalk/build.h>
+
+/* A table, directly addressable and writable at `host`, or reached entry by entry. */
+struct pw_table {
+	pw_pa pa;
+	char *host;
+};
+
+/* A change of entries that keeps what it does not set: (entry & keep) | set. */
+struct pw_change {
+	uint64_t keep, set;
+};
+
+/* What a page is asked to be. */
+struct pw_wish {
+	unsigned attributes; /* the index into the format's grants */
+	unsigned type;       /* memory-type index */
+	bool type_given;
+	bool global;
+};
+
+/* Tables chained through their first entries. */
+struct pw_chain {
+	pw_pa head, tail;
+	uint64_t count;
+};
+
+struct pw_trail;
+
+/* Where new pages come from. */
+enum pw_source {
+	PW_SOURCE_RANGE, /* one range of physical addresses */
+	PW_SOURCE_PAGES, /* memory->allocate_page; tables are taken as they are needed */
+};
+
+/* Pages taken out that wait for a flush. */
+#define PW_PENDING_MAX 32
+struct pw_pending {
+	unsigned count;
+	struct pw_freed_table page[PW_PENDING_MAX];
+};
+
+struct pw_build {
+	const struct pw_space *space;
+	const struct pw_format *format;
+	const struct pw_memory *memory;
+	struct pw_flush *flush;       /* may be NULL */
+	const struct pw_trail *trail; /* the path of tables in use while others are taken out */
+	unsigned top;                 /* the root's level */
+	bool live;
+	bool has_wish;    /* wish and leaf are filled in */
+	bool all_present; /* the plan has seen nothing but pages in the last tables, */
+	bool different;   /* and something that is not as wished */
+	uint64_t alike; /* the bits beside the address of a good page of the same table; 0: none */
+	bool unlinked;  /* what is taken out was never linked: no flush, no waiting */
+	bool unflushed; /* pages to be freed have been taken out since the last flush_now */
+	bool flushed;   /* flush_now has been called after everything was taken out */
+	bool refused;   /* the memory refused a write that it should have taken */
+	enum pw_source source;
+
+	pw_va first, last; /* the range, linear */
+	pw_pa pa;          /* PW_SOURCE_RANGE: what `first` is mapped to */
+	struct pw_wish wish;
+	/* The wish as a page at address 0, by level. 0: cannot be, or too large for the range. */
+	uint64_t leaf[PW_MAX_LEVELS];
+
+	/* What becomes of ordinary pages, by level, where bit n of `changes` is set. */
+	struct pw_change change[PW_MAX_LEVELS];
+	unsigned changes;
+
+	uint64_t link_mask; /* where a chained table's address stands in an entry */
+	uint64_t need[PW_MAX_LEVELS];
+	struct pw_chain reserve[PW_MAX_LEVELS], dead[PW_MAX_LEVELS];
+	struct pw_pending *pending; /* not NULL: pages taken out go back to the memory */
+	uint64_t written, taken, splits;
+};
+
+/* ---- The operation (build.c) ---- */
+
+/* Checks the range. PW_E_ARGUMENT, PW_E_UNSUPPORTED, PW_E_ALIGNMENT, PW_E_RANGE. */
+PW_NODISCARD enum pw_status pw_build_begin(struct pw_build *b, const struct pw_space *space,
+	pw_va va, uint64_t size, struct pw_flush *flush);
+
+/* Takes the tables that the plan needs, or none. PW_E_NO_TABLES. */
+PW_NODISCARD enum pw_status pw_build_reserve(struct pw_build *b);
+
+/* Gives back and hands over; the operation's status. */
+PW_NODISCARD enum pw_status pw_build_finish(struct pw_build *b);
+
+/* ---- Entries as the format has them (build_entry.c) ---- */
+
+/* Sets wish and leaf. PW_E_ARGUMENT, PW_E_RIGHTS. */
+PW_NODISCARD enum pw_status pw_build_wish(struct pw_build *b, pw_rights rights);
+
+/* The bits of a page that hold its address. */
+uint64_t pw_address_mask(const struct pw_page *shape);
+
+/* The wish as a page of this shape at address 0. */
+uint64_t pw_leaf_of(const struct pw_build *b, const struct pw_page *shape);
+
+/* What keeps a table entry of this level from denying the wish. */
+struct pw_change pw_widening(const struct pw_build *b, unsigned level);
+
+/* What pw_protect() does to a page of this shape. */
+struct pw_change pw_change_of(const struct pw_build *b, const struct pw_page *shape);
+
+/* Below tables with these folds a page of this level has the rights that the wish asks for. */
+bool pw_wish_holds(const struct pw_build *b, unsigned level, uint64_t and_fold, uint64_t or_fold);
+
+/* The page entry with its address; false if its shape cannot hold the address. */
+bool pw_leaf_at(const struct pw_build *b, unsigned level, const struct pw_page *shape,
+	uint64_t leaf, pw_pa pa, uint64_t *entry);
+
+/* Pages from pa on, at most `count`, whose entries differ only by the shape's stride. */
+uint64_t pw_pages_in_stride(
+	const struct pw_format *format, const struct pw_page *shape, pw_pa pa, uint64_t count);
+
+/* The table entry of `level` that leads to the table at pa. */
+uint64_t pw_link_to(const struct pw_format *format, unsigned level, pw_pa pa);
+
+/*
+ * A page of one shape as the first of the smaller pages `to` (of level `level`) that make it up,
+ * with equal rights, type, Accessed, Dirty, global and software bits. False if they cannot say it.
+ */
+bool pw_convert(const struct pw_build *b, const struct pw_page *from, const struct pw_page *to,
+	unsigned level, uint64_t entry, uint64_t *smaller);
+
+/* ---- Tables (build_table.c) ---- */
+
+struct pw_table pw_table_open(const struct pw_build *b, unsigned level, pw_pa pa);
+/* Entries [index, index + count) can be written, by compare-exchange too if the space is live. */
+bool pw_can_write(
+	const struct pw_build *b, const struct pw_table *table, uint64_t index, uint64_t count);
+/* Stores of single entries, for pw_commit() and for tables that no entry points to. */
+bool pw_poke(
+	const struct pw_build *b, const struct pw_table *table, uint64_t index, uint64_t entry);
+/*
+ * Stores `entry` where *expected stands, else sets *expected to what stands there. False without a
+ * change of *expected: refused.
+ */
+bool pw_exchange(const struct pw_build *b, const struct pw_table *table, uint64_t index,
+	uint64_t *expected, uint64_t entry);
+
+/* Bytes to ask for: a table's, or more if entries can only lead to multiples of more. */
+uint64_t pw_table_room(const struct pw_build *b, unsigned level);
+/* A table from the memory that an entry can lead to and that can be written. */
+bool pw_new_table(struct pw_build *b, unsigned level, pw_pa *pa);
+/* A table of the reserve, which must not be empty. */
+pw_pa pw_pop_reserve(struct pw_build *b, unsigned level);
+/* The next table of the reserve or, if tables are taken as needed, from the memory. */
+bool pw_take_table(struct pw_build *b, unsigned level, struct pw_table *table);
+/* Back to the memory, without a flush: it was never linked. */
+void pw_return_table(const struct pw_build *b, unsigned level, pw_pa pa);
+
+/* A table's address as an entry that every level reads as a hole, and back. */
+uint64_t pw_chain_link(const struct pw_build *b, pw_pa pa);
+pw_pa pw_chain_target(const struct pw_build *b, uint64_t link);
+
+/* ---- What was taken out (build_dead.c) ---- */
+
+/* A page or a table that no entry points to any more; a table with everything below it. */
+void pw_discard(struct pw_build *b, unsigned level, uint64_t index, uint64_t entry);
+/* Has this table been taken out by this operation? */
+bool pw_is_dead(const struct pw_build *b, pw_pa pa);
+
+/* ---- The flush list (build_flush.c) ---- */
+
+/* The translations of [first, last] (linear) are stale. */
+void pw_record(struct pw_build *b, pw_va first, pw_va last, unsigned level, bool tables);
+/* Flushes what pages have been taken out of, then gives the pages waiting for that back. */
+void pw_free_pending(struct pw_build *b);
+/* Hands a table, or all tables taken out, to the flush list or back to the memory. */
+void pw_hand_over_table(struct pw_build *b, unsigned level, pw_pa pa);
+void pw_hand_over(struct pw_build *b);
+
+/* ---- Commit (build_commit.c, build_runs.c) ---- */
+
+enum pw_op {
+	PW_OP_STORE,   /* value, value + stride, ... into holes */
+	PW_OP_CHANGE,  /* `change` (`span` for pages of that shape) to whatever is present */
+	PW_OP_CLEAR,   /* make holes, discard what was there */
+	PW_OP_REPLACE, /* `value` where `expected` stands: one entry */
+};
+
+/* A run of entries of one table. */
+struct pw_run {
+	struct pw_table table;
+	enum pw_op op;
+	unsigned level;
+	bool linked; /* the hardware can reach the table */
+	bool tables; /* the entries are table entries */
+	uint64_t index, count;
+	pw_va at; /* linear address of the first entry; for linked tables */
+	uint64_t value, stride;
+	uint64_t expected; /* PW_OP_REPLACE: set to what stands there if it is something else */
+	struct pw_change change, span;
+	bool all_present; /* PW_OP_CHANGE: there are no holes in the run */
+};
+
+/*
+ * The one place where linked tables change. False: PW_OP_REPLACE found something else there, or the
+ * memory refused a store (then b->refused is set).
+ */
+bool pw_commit(struct pw_build *b, struct pw_run *run);
+
+/* Directly addressable runs, on tables that no CPU walks. */
+void pw_fill_run(const struct pw_format *format, const struct pw_run *run);
+/* The number of entries that are present. Without a change: 0. */
+uint64_t pw_change_run(const struct pw_format *format, const struct pw_run *run);
+
+/* What the present entries of a directly addressable run have in common. */
+struct pw_survey {
+	uint64_t all, some; /* AND and OR of the present entries */
+	bool nonzero;       /* any entry that is not 0, present or not */
+	bool full;          /* every entry is present; may be false though they are */
+};
+struct pw_survey pw_survey_run(
+	const struct pw_format *format, unsigned level, const char *at, uint64_t count);
+
+/* ---- Growing (build_grow.c) ---- */
+
+/* Whole pages of `level` from `at` on, up to `last`, into run->value, stride and count. */
+bool pw_take_pages(struct pw_build *b, unsigned level, pw_va at, pw_va last, struct pw_run *run);
+/*
+ * What a hole of `level` becomes so that [at, last] inside it is mapped: a page, or a table with
+ * all that is below it, complete but not linked. False if pages or tables ran out: then *entry
+ * holds what was made so far (0: nothing), to be discarded.
+ */
+bool pw_grow(struct pw_build *b, unsigned level, pw_va at, pw_va last, uint64_t *entry);
+
+/* ---- Cuts (build_cut.c) ---- */
+
+/*
+ * Pages that lie across the ends of the range are cut there, so that afterwards every page is
+ * inside or outside. The plan counts tables; it also looks along both ends' paths:
+ * PW_RESERVED, PW_NO_MEMORY, PW_E_READ_ONLY, PW_E_UNSUPPORTED.
+ */
+PW_NODISCARD enum pw_status pw_plan_cuts(struct pw_build *b);
+void pw_commit_cuts(struct pw_build *b);
+
+/* ---- The trail: along the entries of existing tables in the range (build_trail.c) ---- */
+
+struct pw_trail {
+	const struct pw_build *b;
+	unsigned level;
+	bool finished; /* the table of this level has no more entries in the range */
+	pw_va at;      /* the next entry's first address in the range */
+	struct pw_table table[PW_MAX_LEVELS];
+	/* Of each table: */
+	pw_va limit[PW_MAX_LEVELS];    /* the last address of the range that it serves */
+	uint64_t entry[PW_MAX_LEVELS]; /* the entry that leads to it */
+	bool whole[PW_MAX_LEVELS];     /* that entry lies inside the range as a whole */
+	bool touched[PW_MAX_LEVELS];   /* entries of it have been taken out */
+	uint64_t and_fold[PW_MAX_LEVELS], or_fold[PW_MAX_LEVELS];
+};
+
+void pw_trail_begin(struct pw_trail *t, const struct pw_build *b);
+/*
+ * Into the table that `entry`, the next one, leads to. An entry that lies inside the range as a
+ * whole is folded as widened. PW_E_UNSUPPORTED: the table contains itself.
+ */
+PW_NODISCARD enum pw_status pw_trail_down(struct pw_trail *t, uint64_t entry);
+/* The trail leads through the table at pa. */
+bool pw_trail_has(const struct pw_trail *t, pw_pa pa);
+
+/* ---- Map's plan, for pw_map() and pw_allocate() (build_map.c) ---- */
+
+PW_NODISCARD enum pw_status pw_plan_map(struct pw_build *b);
+/* After a table of the trail is done: its entry, if it denied the wish, does so no longer. */
+void pw_trail_leave(struct pw_build *b, struct pw_trail *t);
+
+/* ---- Small things ---- */
+
+PW_INLINE const struct pw_level *pw_row(const struct pw_build *b, unsigned level)
+{
+	return &b->format->level[level];
+}
+
+PW_INLINE uint64_t pw_index(const struct pw_level *row, pw_va at)
+{
+	return at >> row->shift & PW_LOW(row->index_bits);
+}
+
+PW_INLINE pw_va pw_block_last(const struct pw_level *row, pw_va at)
+{
+	return at | PW_LOW(row->shift);
+}
+
+PW_INLINE uint64_t pw_entry_count(const struct pw_level *row)
+{
+	return PW_BIT(row->index_bits);
+}
+
+PW_INLINE bool pw_has_tables(const struct pw_level *row)
+{
+	return !(row->table_value & ~row->table_mask);
+}
+
+PW_INLINE bool pw_peek_at(
+	const struct pw_build *b, const struct pw_table *table, uint64_t index, uint64_t *entry)
+{
+	if (table->host) {
+		*entry = pw_peek(b->format, table->host + index * b->format->entry_bytes);
+		return true;
+	}
+	return pw_load(b->format, b->space, table->pa + index * b->format->entry_bytes, entry);
+}
+
+/* What an entry is, by the rules of the space. */
+PW_INLINE enum pw_kind pw_kind_in(const struct pw_build *b, unsigned level, uint64_t entry)
+{
+	const struct pw_level *row = pw_row(b, level);
+
+	if (!pw_is_present(row, entry))
+		return PW_HOLE;
+	if (pw_is_table(row, entry))
+		return pw_table_is_bad(b->space, row, level, entry) ? PW_BAD : PW_TABLE;
+	return pw_page_is_bad(b->space, row, pw_shape(row, entry), level, entry) ? PW_BAD : PW_PAGE;
+}
+
+/* Past the next `count` entries. */
+PW_INLINE void pw_trail_skip(struct pw_trail *t, uint64_t count)
+{
+	const struct pw_level *row = pw_row(t->b, t->level);
+	pw_va last = pw_block_last(row, t->at) + ((count - 1) << row->shift);
+
+	t->finished = last >= t->limit[t->level];
+	if (!t->finished)
+		t->at = last + 1;
+}
+
+/* Entries from the next one on that lie inside the range as a whole, up to the table's end. */
+PW_INLINE uint64_t pw_trail_whole(const struct pw_trail *t)
+{
+	const struct pw_level *row = pw_row(t->b, t->level);
+	uint64_t size_less_one = PW_LOW(row->shift), length = t->limit[t->level] - t->at;
+
+	if (t->at & size_less_one)
+		return 0;
+	return (length >> row->shift) + ((length & size_less_one) == size_less_one);
+}
+
+/* Back to the entry that led here, which is then the next one; skip it. */
+PW_INLINE void pw_trail_up(struct pw_trail *t)
+{
+	t->at = t->limit[t->level];
+	t->level++;
+	t->finished = false;
+}
+
+/* A whole entry in one store. */
+PW_INLINE void pw_put(const struct pw_format *format, void *at, uint64_t entry)
+{
+	bool swap = format->big_endian != PW_HOST_BIG;
+
+	if (format->entry_bytes == 4)
+		__atomic_store_n((uint32_t *)at,
+			swap ? __builtin_bswap32((uint32_t)entry) : (uint32_t)entry,
+			__ATOMIC_RELAXED);
+	else
+		__atomic_store_n(
+			(uint64_t *)at, swap ? __builtin_bswap64(entry) : entry, __ATOMIC_RELAXED);
+}
+
+#endif

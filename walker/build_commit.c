@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/* The one place where linked tables change; it feeds the flush list and the counters. */
+#include "build.h"
+
+static pw_va run_last(const struct pw_build *b, const struct pw_run *run)
+{
+	const struct pw_level *row = pw_row(b, run->level);
+
+	return pw_block_last(row, run->at) + ((run->count - 1) << row->shift);
+}
+
+/*
+ * Must a hole that became something be flushed? Not on x86 (SDM vol. 3A, "Caching Translation
+ * Information": no entry for what is not present), EPT or Arm. RISC-V may cache invalid entries.
+ * The root's entries of PAE are in registers.
+ */
+static bool holes_are_cached(const struct pw_build *b, const struct pw_run *run)
+{
+	switch (b->format->family) {
+	case PW_FAMILY_X86:
+		return b->format->levels == 3 && run->tables && run->level == b->top;
+	case PW_FAMILY_EPT:
+	case PW_FAMILY_ARM:
+		return false;
+	default:
+		return true;
+	}
+}
+
+static bool store_run(struct pw_build *b, const struct pw_run *run)
+{
+	uint64_t entry = run->value;
+	bool refused = false;
+
+	/* What the entries lead to is complete before they can be seen. */
+	if (run->linked)
+		__atomic_thread_fence(__ATOMIC_RELEASE);
+	if (run->table.host && !(run->linked && b->live)) {
+		pw_fill_run(b->format, run);
+	} else {
+		for (uint64_t i = 0; i < run->count; i++, entry += run->stride)
+			refused |= !pw_poke(b, &run->table, run->index + i, entry);
+	}
+	if (run->value)
+		b->written += run->count;
+	if (run->linked && holes_are_cached(b, run))
+		pw_record(b, run->at, run_last(b, run), run->tables ? 0 : run->level, run->tables);
+	b->refused |= refused;
+	return !refused;
+}
+
+static uint64_t changed(const struct pw_build *b, const struct pw_run *run, uint64_t entry)
+{
+	const struct pw_page *span = &pw_row(b, run->level)->span;
+	const struct pw_change *change =
+		span->size_log2 && (entry & span->mask) == span->value ? &run->span : &run->change;
+
+	return (entry & change->keep) | change->set;
+}
+
+/* One entry; on a live table the hardware may set Accessed and Dirty in between. */
+static bool change_entry(struct pw_build *b, const struct pw_run *run, uint64_t index)
+{
+	uint64_t entry, seen;
+
+	if (!pw_peek_at(b, &run->table, index, &entry))
+		return false;
+	for (;;) {
+		if (!pw_is_present(pw_row(b, run->level), entry) || changed(b, run, entry) == entry)
+			return false;
+		seen = entry;
+		if (b->live ? pw_exchange(b, &run->table, index, &entry, changed(b, run, entry))
+			    : pw_poke(b, &run->table, index, changed(b, run, entry)))
+			return true;
+		if (entry == seen) {
+			b->refused = true;
+			return false;
+		}
+	}
+}
+
+static void change_run(struct pw_build *b, const struct pw_run *run)
+{
+	uint64_t done = 0;
+
+	if (run->table.host && !b->live) {
+		done = pw_change_run(b->format, run);
+	} else {
+		for (uint64_t i = 0; i < run->count; i++)
+			done += change_entry(b, run, run->index + i);
+	}
+	b->written += done;
+	if (done)
+		pw_record(b, run->at, run_last(b, run), run->level, run->tables);
+}
+
+/* Makes a hole; false if there is one, empty, already. */
+static bool take_out(struct pw_build *b, const struct pw_run *run, uint64_t index, uint64_t *entry)
+{
+	uint64_t seen;
+
+	if (!pw_peek_at(b, &run->table, index, entry))
+		return false;
+	while (*entry) {
+		seen = *entry;
+		if (b->live ? pw_exchange(b, &run->table, index, entry, 0)
+			    : pw_poke(b, &run->table, index, 0))
+			return true;
+		if (*entry == seen) {
+			b->refused = true;
+			return false;
+		}
+	}
+	return false;
+}
+
+static void clear_run(struct pw_build *b, const struct pw_run *run)
+{
+	const struct pw_level *row = pw_row(b, run->level);
+
+	for (uint64_t i = 0; i < run->count; i++) {
+		pw_va at = run->at + (i << row->shift);
+		uint64_t entry;
+
+		if (!take_out(b, run, run->index + i, &entry))
+			continue;
+		b->written++;
+		if (pw_is_present(row, entry)) {
+			bool table = pw_is_table(row, entry);
+
+			pw_record(b, at, pw_block_last(row, at), table ? 0 : run->level, table);
+		}
+		pw_discard(b, run->level, run->index + i, entry);
+	}
+}
+
+static bool replace(struct pw_build *b, struct pw_run *run)
+{
+	uint64_t seen = run->expected;
+
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	if (!pw_exchange(b, &run->table, run->index, &run->expected, run->value)) {
+		b->refused |= run->expected == seen;
+		return false;
+	}
+	b->written++;
+	pw_record(b, run->at, run_last(b, run), run->level, run->tables);
+	return true;
+}
+
+bool pw_commit(struct pw_build *b, struct pw_run *run)
+{
+	if (!run->count)
+		return true;
+	switch (run->op) {
+	case PW_OP_STORE:
+		return store_run(b, run);
+	case PW_OP_CHANGE:
+		change_run(b, run);
+		return true;
+	case PW_OP_CLEAR:
+		clear_run(b, run);
+		return true;
+	case PW_OP_REPLACE:
+		return replace(b, run);
+	}
+	return true;
+}

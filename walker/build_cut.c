@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Cuts. Only the page that lies across an end of the range has to be split, so an end is a cut: a
+ * path down to the level where the address is an entry's beginning.
+ */
+#include "build.h"
+
+/* The way down to a cut. */
+struct cut {
+	pw_va at; /* the first address behind the cut */
+	unsigned level;
+	struct pw_table table;
+	pw_pa above[PW_MAX_LEVELS]; /* tables on the way, to notice one that contains itself */
+	/* The plan: tables of the levels [from, below) are needed. */
+	unsigned from, below;
+};
+
+static void begin(const struct pw_build *b, struct cut *cut, pw_va at)
+{
+	*cut = (struct cut){.at = at, .level = b->top};
+	cut->table = pw_table_open(b, b->top, b->space->root);
+}
+
+static bool is_beginning(pw_va at, unsigned shift)
+{
+	return !(at & PW_LOW(shift));
+}
+
+static enum pw_status down(const struct pw_build *b, struct cut *cut, uint64_t entry)
+{
+	pw_pa pa = pw_table_address(b->format, b->space, pw_row(b, cut->level), entry);
+
+	cut->above[cut->level] = cut->table.pa;
+	for (unsigned i = cut->level; i <= b->top; i++) {
+		if (cut->above[i] == pa)
+			return PW_E_UNSUPPORTED;
+	}
+	cut->level--;
+	cut->table = pw_table_open(b, cut->level, pa);
+	return PW_OK;
+}
+
+static bool is_span(const struct pw_level *row, uint64_t entry)
+{
+	return row->span.size_log2 && pw_is_present(row, entry) &&
+	       (entry & row->span.mask) == row->span.value;
+}
+
+/* On Arm a page changes its size only by way of a hole and a flush (break-before-make). */
+static bool needs_break(const struct pw_build *b)
+{
+	return b->live && b->format->family == PW_FAMILY_ARM;
+}
+
+/* The entry of a span at `index` as an ordinary page. */
+static bool loosened(
+	const struct pw_build *b, unsigned level, uint64_t index, uint64_t entry, uint64_t *page)
+{
+	const struct pw_level *row = pw_row(b, level);
+	uint64_t part = index << row->shift & PW_LOW(row->span.size_log2), leaf;
+
+	if (!pw_convert(b, &row->span, &row->page, level, entry, &leaf))
+		return false;
+	return pw_leaf_at(b, level, &row->page, leaf,
+		pw_page_address(b->format, b->space, &row->page, leaf) + part, page);
+}
+
+/* All entries of a span that the cut divides: each becomes an ordinary page, in its place. */
+static enum pw_status each_of_span(struct pw_build *b, const struct cut *cut, bool commit)
+{
+	const struct pw_level *row = pw_row(b, cut->level);
+	uint64_t count = PW_BIT(row->span.size_log2 - row->shift);
+	uint64_t first = pw_index(row, cut->at) & ~(count - 1), entry, page;
+
+	for (uint64_t i = first; i < first + count; i++) {
+		struct pw_run run = {.table = cut->table,
+			.op = PW_OP_REPLACE,
+			.level = cut->level,
+			.linked = true,
+			.index = i,
+			.count = 1,
+			.at = (cut->at & ~PW_LOW(row->span.size_log2)) +
+			      ((i - first) << row->shift)};
+
+		if (!pw_peek_at(b, &cut->table, i, &entry))
+			return PW_NO_MEMORY;
+		if (!is_span(row, entry) || pw_kind_in(b, cut->level, entry) != PW_PAGE)
+			continue;
+		if (!loosened(b, cut->level, i, entry, &page) || needs_break(b))
+			return PW_E_UNSUPPORTED;
+		if (!commit && !pw_can_write(b, &cut->table, i, 1))
+			return PW_E_READ_ONLY;
+		run.expected = entry;
+		run.value = page;
+		if (commit)
+			(void)pw_commit(b, &run);
+	}
+	return PW_OK;
+}
+
+/* ---- Plan ---- */
+
+/* The smaller pages, level by level down to where the cut is an entry's beginning. */
+static enum pw_status plan_split(struct pw_build *b, struct cut *cut, uint64_t entry)
+{
+	const struct pw_page *shape = pw_shape(pw_row(b, cut->level), entry);
+	unsigned level = cut->level;
+
+	if (needs_break(b))
+		return PW_E_UNSUPPORTED;
+	if (!pw_can_write(b, &cut->table, pw_index(pw_row(b, level), cut->at), 1))
+		return PW_E_READ_ONLY;
+	if (shape == &pw_row(b, level)->span) {
+		if (!loosened(b, level, pw_index(pw_row(b, level), cut->at), entry, &entry))
+			return PW_E_UNSUPPORTED;
+		shape = &pw_row(b, level)->page;
+	}
+	cut->below = level;
+	while (!is_beginning(cut->at, pw_row(b, level)->shift)) {
+		const struct pw_page *smaller;
+
+		if (!pw_has_tables(pw_row(b, level)))
+			return PW_E_UNSUPPORTED;
+		smaller = &pw_row(b, --level)->page;
+		if (!pw_convert(b, shape, smaller, level, entry, &entry))
+			return PW_E_UNSUPPORTED;
+		shape = smaller;
+	}
+	cut->from = level;
+	return PW_OK;
+}
+
+static enum pw_status plan_cut(struct pw_build *b, struct cut *cut)
+{
+	enum pw_status status = PW_OK;
+	uint64_t entry;
+
+	for (;;) {
+		const struct pw_level *row = pw_row(b, cut->level);
+
+		if (row->span.size_log2 && !is_beginning(cut->at, row->span.size_log2))
+			status = each_of_span(b, cut, false);
+		if (status != PW_OK || is_beginning(cut->at, row->shift))
+			return status;
+		if (!pw_peek_at(b, &cut->table, pw_index(row, cut->at), &entry))
+			return PW_NO_MEMORY;
+		switch (pw_kind_in(b, cut->level, entry)) {
+		case PW_HOLE:
+			return PW_OK;
+		case PW_BAD:
+			return PW_RESERVED;
+		case PW_PAGE:
+			return plan_split(b, cut, entry);
+		case PW_TABLE:
+			status = down(b, cut, entry);
+			if (status != PW_OK)
+				return status;
+		}
+	}
+}
+
+/* The two cuts need the same table at this level: below the same entry of the same page. */
+static bool shared(
+	const struct pw_build *b, unsigned level, const struct cut *one, const struct cut *other)
+{
+	unsigned shift = pw_row(b, level + 1)->shift;
+
+	return level >= one->from && level < one->below && level >= other->from &&
+	       level < other->below && one->at >> shift == other->at >> shift;
+}
+
+enum pw_status pw_plan_cuts(struct pw_build *b)
+{
+	enum pw_status status = PW_OK;
+	struct cut front, back;
+
+	begin(b, &front, b->first);
+	begin(b, &back, b->last + 1);
+	/* The beginning and the end of the address space divide nothing. */
+	if (b->first)
+		status = plan_cut(b, &front);
+	if (status == PW_OK && b->last != PW_LOW(b->format->va_bits))
+		status = plan_cut(b, &back);
+	for (unsigned level = 0; level < b->top && status == PW_OK; level++) {
+		b->need[level] += level >= front.from && level < front.below;
+		b->need[level] += level >= back.from && level < back.below;
+		b->need[level] -= shared(b, level, &front, &back);
+	}
+	return status;
+}
+
+/* ---- Commit ---- */
+
+/* All smaller pages into the child, in runs whose entries differ only by the stride. */
+static void fill_child(
+	struct pw_build *b, unsigned level, const struct pw_table *child, uint64_t leaf)
+{
+	const struct pw_level *row = pw_row(b, level);
+	const struct pw_page *shape = &row->page;
+	pw_pa pa = pw_page_address(b->format, b->space, shape, leaf);
+	struct pw_run run = {.table = *child, .op = PW_OP_STORE, .level = level};
+
+	leaf &= ~pw_address_mask(shape);
+	run.stride = PW_BIT(row->shift) >> b->format->address_left;
+	for (uint64_t left = pw_entry_count(row); left; left -= run.count) {
+		run.count = pw_pages_in_stride(b->format, shape, pa, left);
+		/* Cannot fail: the conversion has tried the first and the last. */
+		b->refused |= !pw_leaf_at(b, level, shape, leaf, pa, &run.value);
+		(void)pw_commit(b, &run);
+		run.index += run.count;
+		pa += run.count << row->shift;
+	}
+}
+
+/* One page becomes a table: the child is complete before one store links it. */
+static bool split(struct pw_build *b, struct cut *cut, uint64_t entry)
+{
+	const struct pw_level *row = pw_row(b, cut->level);
+	const struct pw_page *smaller = &pw_row(b, cut->level - 1)->page;
+	struct pw_table child;
+	struct pw_run run = {.table = cut->table,
+		.op = PW_OP_REPLACE,
+		.level = cut->level,
+		.linked = true,
+		.tables = true,
+		.index = pw_index(row, cut->at),
+		.count = 1,
+		.at = cut->at & ~PW_LOW(row->shift),
+		.expected = entry};
+	bool linked = false;
+	uint64_t leaf;
+
+	if (!pw_take_table(b, cut->level - 1, &child))
+		return false;
+	run.value = pw_link_to(b->format, cut->level, child.pa);
+	do {
+		/* Again if the hardware has set Accessed or Dirty in the meantime. */
+		entry = run.expected;
+		if (pw_kind_in(b, cut->level, entry) != PW_PAGE ||
+			!pw_convert(b, &row->page, smaller, cut->level - 1, entry, &leaf))
+			break;
+		fill_child(b, cut->level - 1, &child, leaf);
+		linked = pw_commit(b, &run);
+	} while (!linked && run.expected != entry);
+	if (!linked) {
+		pw_return_table(b, cut->level - 1, child.pa);
+		return false;
+	}
+	b->splits++;
+	return down(b, cut, run.value) == PW_OK;
+}
+
+static void commit_cut(struct pw_build *b, pw_va at)
+{
+	struct cut cut;
+	uint64_t entry;
+
+	begin(b, &cut, at);
+	for (;;) {
+		const struct pw_level *row = pw_row(b, cut.level);
+
+		if (row->span.size_log2 && !is_beginning(at, row->span.size_log2))
+			(void)each_of_span(b, &cut, true);
+		if (is_beginning(at, row->shift) ||
+			!pw_peek_at(b, &cut.table, pw_index(row, at), &entry))
+			return;
+		switch (pw_kind_in(b, cut.level, entry)) {
+		case PW_PAGE:
+			if (!split(b, &cut, entry))
+				return;
+			break;
+		case PW_TABLE:
+			if (down(b, &cut, entry) != PW_OK)
+				return;
+			break;
+		default:
+			return;
+		}
+	}
+}
+
+void pw_commit_cuts(struct pw_build *b)
+{
+	if (b->first)
+		commit_cut(b, b->first);
+	if (b->last != PW_LOW(b->format->va_bits))
+		commit_cut(b, b->last + 1);
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a hole becomes. Tables are built below it without being linked: each is filled from its
+ * first entry to its last, once, and an entry leads to it when it is complete.
+ */
+#include "build.h"
+
+/* Tables under construction, one a level. */
+struct growth {
+	unsigned level; /* of the table being filled */
+	unsigned above; /* of the entry that all this is for */
+	pw_va last;
+	struct pw_table table[PW_MAX_LEVELS];
+	uint64_t filled[PW_MAX_LEVELS]; /* entries from 0 on that are final */
+};
+
+static bool from_range(struct pw_build *b, unsigned level, pw_va at, struct pw_run *run)
+{
+	const struct pw_page *shape = &pw_row(b, level)->page;
+	pw_pa pa = b->pa + (at - b->first);
+
+	run->stride = PW_BIT(shape->size_log2) >> b->format->address_left;
+	run->count = pw_pages_in_stride(b->format, shape, pa, run->count);
+	return pw_leaf_at(b, level, shape, b->leaf[level], pa, &run->value);
+}
+
+static bool from_pages(struct pw_build *b, unsigned level, struct pw_run *run)
+{
+	const struct pw_memory *memory = b->memory;
+	const struct pw_page *shape = &pw_row(b, level)->page;
+	uint64_t bytes = PW_BIT(shape->size_log2);
+	pw_pa pa;
+
+	if (!memory->allocate_page(memory->ctx, bytes, &pa))
+		return false;
+	run->stride = 0;
+	run->count = 1;
+	if (pw_leaf_at(b, level, shape, b->leaf[level], pa, &run->value))
+		return true;
+	memory->free_page(memory->ctx, pa, bytes); /* too far up for this format, or misaligned */
+	return false;
+}
+
+bool pw_take_pages(struct pw_build *b, unsigned level, pw_va at, pw_va last, struct pw_run *run)
+{
+	const struct pw_level *row = pw_row(b, level);
+	uint64_t size_less_one = PW_LOW(row->shift), length = last - at;
+
+	if (!b->leaf[level] || at & size_less_one || length < size_less_one)
+		return false;
+	run->count = (length >> row->shift) + ((length & size_less_one) == size_less_one ? 1 : 0);
+	return b->source == PW_SOURCE_RANGE ? from_range(b, level, at, run)
+					    : from_pages(b, level, run);
+}
+
+/* Entries from `index` on, after holes for those that were left out. */
+static void put(struct pw_build *b, struct growth *g, uint64_t index, const struct pw_run *entries)
+{
+	struct pw_run run = {.table = g->table[g->level], .op = PW_OP_STORE, .level = g->level};
+
+	run.index = g->filled[g->level];
+	run.count = index - run.index;
+	(void)pw_commit(b, &run);
+	run.index = index;
+	run.count = entries->count;
+	run.value = entries->value;
+	run.stride = entries->stride;
+	(void)pw_commit(b, &run);
+	g->filled[g->level] = index + run.count;
+}
+
+static bool open_table(struct pw_build *b, struct growth *g, unsigned level)
+{
+	if (!pw_take_table(b, level, &g->table[level]))
+		return false;
+	g->level = level;
+	g->filled[level] = 0;
+	return true;
+}
+
+/* The last address that the open table is to serve. */
+static pw_va limit(const struct pw_build *b, const struct growth *g, pw_va at)
+{
+	pw_va last = pw_block_last(pw_row(b, g->level + 1), at);
+
+	return last < g->last ? last : g->last;
+}
+
+/*
+ * Ends every open table that is done (or, if nothing more can be had, all of them), and puts it
+ * into the one above. True when the topmost is done: *entry leads to it.
+ */
+static bool close_tables(
+	struct pw_build *b, struct growth *g, pw_va at, pw_va end, bool all, uint64_t *entry)
+{
+	while (all || end == limit(b, g, at)) {
+		const struct pw_level *row = pw_row(b, g->level);
+		struct pw_run nothing = {.count = 0}, link = {.count = 1};
+
+		put(b, g, pw_entry_count(row), &nothing);
+		link.value = pw_link_to(b->format, g->level + 1, g->table[g->level].pa);
+		*entry = link.value;
+		if (++g->level == g->above)
+			return true;
+		put(b, g, pw_index(pw_row(b, g->level), at), &link);
+	}
+	return false;
+}
+
+bool pw_grow(struct pw_build *b, unsigned level, pw_va at, pw_va last, uint64_t *entry)
+{
+	struct growth g = {.level = level, .above = level, .last = last};
+	struct pw_run run;
+
+	*entry = 0;
+	if (pw_take_pages(b, level, at, last, &run)) {
+		*entry = run.value;
+		return true;
+	}
+	if (level == 0 || !open_table(b, &g, level - 1))
+		return false;
+	for (;;) {
+		const struct pw_level *row = pw_row(b, g.level);
+		bool more = pw_take_pages(b, g.level, at, limit(b, &g, at), &run);
+		pw_va end = at;
+
+		if (more) {
+			put(b, &g, pw_index(row, at), &run);
+			end = pw_block_last(row, at) + ((run.count - 1) << row->shift);
+		} else if (g.level > 0 && open_table(b, &g, g.level - 1)) {
+			continue;
+		}
+		if (close_tables(b, &g, at, end, !more, entry))
+			return more;
+		at = end + 1;
+	}
+}

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+/* Mapping: holes become pages, as large as they can be, and the tables that lead to them. */
+#include "build.h"
+
+/* Blocks of one level, in the range below a hole. */
+struct blocks {
+	pw_va first, last;
+	bool any;
+};
+
+/* The blocks of this level inside [first, last] that can be pages. */
+static struct blocks blocks_of(const struct pw_build *b, unsigned level, pw_va first, pw_va last)
+{
+	pw_va low = PW_LOW(pw_row(b, level)->shift);
+	struct blocks blocks = {(first + low) & ~low, 0, false};
+
+	if (!b->leaf[level] || blocks.first < first || blocks.first > last ||
+		last - blocks.first < low)
+		return blocks;
+	/* One less than a multiple of the block's size; `last + 1` could wrap. */
+	blocks.last = (last & low) == low ? last : (last & ~low) - 1;
+	blocks.any = true;
+	return blocks;
+}
+
+/* The highest page of this level, where larger ones do not serve, must be expressible. */
+static bool address_fits(const struct pw_build *b, unsigned level, const struct blocks *here,
+	const struct blocks *larger)
+{
+	const struct pw_level *row = pw_row(b, level);
+	pw_va highest = here->last;
+	uint64_t entry;
+
+	if (larger->any && larger->last == here->last) {
+		if (larger->first == here->first)
+			return true;
+		highest = larger->first - 1;
+	}
+	highest &= ~PW_LOW(row->shift);
+	return pw_leaf_at(
+		b, level, &row->page, b->leaf[level], b->pa + (highest - b->first), &entry);
+}
+
+/*
+ * Counts the tables for [first, last] below a hole of `level`, without looking at each of them: at
+ * every level a table for each block in the range that no page of that level or above serves.
+ */
+static enum pw_status count_tables(struct pw_build *b, unsigned level, pw_va first, pw_va last)
+{
+	struct blocks served = {0, 0, false};
+
+	for (;; level--) {
+		const struct pw_level *row = pw_row(b, level);
+		struct blocks here = blocks_of(b, level, first, last);
+		uint64_t tables = (last >> row->shift) - (first >> row->shift) + 1;
+
+		if (here.any) {
+			if (!address_fits(b, level, &here, &served))
+				return PW_E_RANGE;
+			served = here;
+			tables -= ((here.last - here.first) >> row->shift) + 1;
+		} else if (served.any) {
+			tables -= ((served.last - served.first) >> row->shift) + 1;
+		}
+		if (!tables)
+			return PW_OK;
+		if (level == 0 || !pw_has_tables(row))
+			return PW_E_UNSUPPORTED;
+		b->need[level - 1] += tables;
+	}
+}
+
+/* A hole at the trail's place is to be filled. */
+static enum pw_status plan_hole(struct pw_build *b, const struct pw_trail *t)
+{
+	const struct pw_level *row = pw_row(b, t->level);
+	pw_va last = pw_block_last(row, t->at);
+
+	if (!pw_can_write(b, &t->table[t->level], pw_index(row, t->at), 1))
+		return PW_E_READ_ONLY;
+	for (unsigned i = 0; i <= t->level; i++) {
+		if (b->leaf[i] && !pw_wish_holds(b, i, t->and_fold[t->level], t->or_fold[t->level]))
+			return PW_E_RIGHTS;
+	}
+	if (last > t->limit[t->level])
+		last = t->limit[t->level];
+	return b->source == PW_SOURCE_RANGE ? count_tables(b, t->level, t->at, last) : PW_OK;
+}
+
+/* Nothing but zeros in the range of a last table: its last hole stands for all of them. */
+static void skip_empty(const struct pw_build *b, struct pw_trail *t)
+{
+	const struct pw_table *table = &t->table[0];
+	uint64_t index = pw_index(pw_row(b, 0), t->at), count = pw_trail_whole(t);
+
+	if (count > 1 && table->host &&
+		!pw_survey_run(b->format, 0, table->host + index * b->format->entry_bytes, count)
+			 .nonzero)
+		pw_trail_skip(t, count - 1);
+}
+
+static enum pw_status plan_entry(struct pw_build *b, struct pw_trail *t, uint64_t entry)
+{
+	enum pw_status status;
+
+	switch (pw_kind_in(b, t->level, entry)) {
+	case PW_TABLE:
+		status = pw_trail_down(t, entry);
+		if (status == PW_OK && t->level == 0)
+			skip_empty(b, t);
+		return status;
+	case PW_HOLE:
+		status = plan_hole(b, t);
+		pw_trail_skip(t, 1);
+		return status;
+	case PW_BAD:
+		return pw_is_table(pw_row(b, t->level), entry) ? PW_RESERVED : PW_E_EXISTS;
+	default:
+		return PW_E_EXISTS;
+	}
+}
+
+enum pw_status pw_plan_map(struct pw_build *b)
+{
+	enum pw_status status = PW_OK;
+	struct pw_trail t;
+	uint64_t entry;
+
+	pw_trail_begin(&t, b);
+	while (status == PW_OK) {
+		if (!t.finished) {
+			if (!pw_peek_at(b, &t.table[t.level], pw_index(pw_row(b, t.level), t.at),
+				    &entry))
+				return PW_NO_MEMORY;
+			status = plan_entry(b, &t, entry);
+		} else if (t.level == b->top) {
+			return PW_OK;
+		} else {
+			pw_trail_up(&t);
+			pw_trail_skip(&t, 1);
+		}
+	}
+	return status;
+}
+
+void pw_trail_leave(struct pw_build *b, struct pw_trail *t)
+{
+	unsigned level = t->level + 1;
+	uint64_t entry = t->entry[t->level];
+	struct pw_change change = {~(uint64_t)0, 0};
+
+	if (t->whole[t->level])
+		change = pw_widening(b, level);
+	pw_trail_up(t);
+	if (((entry & change.keep) | change.set) != entry) {
+		const struct pw_level *row = pw_row(b, level);
+		struct pw_run run = {.table = t->table[level],
+			.op = PW_OP_CHANGE,
+			.level = level,
+			.linked = true,
+			.tables = true,
+			.index = pw_index(row, t->at),
+			.count = 1,
+			.at = t->at & ~PW_LOW(row->shift),
+			.change = change};
+
+		(void)pw_commit(b, &run);
+	}
+	pw_trail_skip(t, 1);
+}
+
+/* Holes from the trail's place on that can be pages of this level without tables. */
+static uint64_t holes_at(const struct pw_build *b, const struct pw_trail *t, uint64_t count)
+{
+	uint64_t index = pw_index(pw_row(b, t->level), t->at), holes = 0, entry;
+
+	if (t->level == 0)
+		return count; /* the plan has seen them all */
+	while (holes < count && pw_peek_at(b, &t->table[t->level], index + holes, &entry) &&
+		!pw_is_present(pw_row(b, t->level), entry))
+		holes++;
+	return holes;
+}
+
+static void map_hole(struct pw_build *b, struct pw_trail *t)
+{
+	const struct pw_level *row = pw_row(b, t->level);
+	pw_va last = t->limit[t->level], end = pw_block_last(row, t->at);
+	struct pw_run run = {.table = t->table[t->level],
+		.op = PW_OP_STORE,
+		.level = t->level,
+		.linked = true,
+		.index = pw_index(row, t->at),
+		.at = t->at};
+
+	if (pw_take_pages(b, t->level, t->at, last, &run)) {
+		run.count = holes_at(b, t, run.count);
+	} else {
+		run.count = 1;
+		run.tables = true;
+		/* The plan has counted the tables: this can only fail if a table is in two places
+		 * of the range. What was made so far is complete. */
+		b->refused |= !pw_grow(b, t->level, t->at, end < last ? end : last, &run.value);
+	}
+	if (!pw_commit(b, &run) && run.tables) {
+		b->unlinked = true;
+		pw_discard(b, t->level, run.index, run.value);
+		b->unlinked = false;
+	}
+	pw_trail_skip(t, run.count);
+}
+
+static void commit_map(struct pw_build *b)
+{
+	struct pw_trail t;
+	uint64_t entry;
+
+	pw_trail_begin(&t, b);
+	for (;;) {
+		if (t.finished) {
+			if (t.level == b->top)
+				return;
+			pw_trail_leave(b, &t);
+		} else if (!pw_peek_at(b, &t.table[t.level], pw_index(pw_row(b, t.level), t.at),
+				   &entry)) {
+			pw_trail_skip(&t, 1);
+		} else if (!pw_is_present(pw_row(b, t.level), entry)) {
+			map_hole(b, &t);
+		} else if (pw_kind_in(b, t.level, entry) != PW_TABLE ||
+			   pw_trail_down(&t, entry) != PW_OK) {
+			pw_trail_skip(&t, 1);
+		}
+	}
+}
+
+/* Pages of a level serve only if va and pa agree below its size and all of pa can be said. */
+static void choose_sizes(struct pw_build *b)
+{
+	for (unsigned i = 1; i <= b->top; i++) {
+		const struct pw_level *row = pw_row(b, i);
+		pw_pa highest = (b->pa + (b->last - b->first)) & ~PW_LOW(row->shift);
+		uint64_t entry;
+
+		if (!b->leaf[i])
+			continue;
+		if ((b->first ^ b->pa) & PW_LOW(row->shift) ||
+			!pw_leaf_at(b, i, &row->page, b->leaf[i], highest, &entry))
+			b->leaf[i] = 0;
+	}
+}
+
+enum pw_status pw_map(const struct pw_space *space, pw_va va, pw_pa pa, uint64_t size,
+	pw_rights rights, struct pw_flush *flush)
+{
+	struct pw_build b;
+	enum pw_status status = pw_build_begin(&b, space, va, size, flush);
+
+	if (status != PW_OK)
+		return status;
+	if (pa & PW_LOW(b.format->level[0].shift))
+		return PW_E_ALIGNMENT;
+	if (pa + (size - 1) < pa || pa + (size - 1) > PW_LOW(space->pa_bits))
+		return PW_E_RANGE;
+	b.pa = pa;
+	status = pw_build_wish(&b, rights);
+	if (status != PW_OK)
+		return status;
+	choose_sizes(&b);
+	status = pw_plan_map(&b);
+	if (status == PW_OK)
+		status = pw_build_reserve(&b);
+	if (status != PW_OK)
+		return status;
+	commit_map(&b);
+	return pw_build_finish(&b);
+}

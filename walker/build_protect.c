@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+/* Protecting: the rights of the pages in the range, and of nothing else. */
+#include "build.h"
+
+static struct pw_change change_of(struct pw_build *b, unsigned level, const struct pw_page *shape)
+{
+	if (shape != &pw_row(b, level)->page)
+		return pw_change_of(b, shape);
+	if (!(b->changes >> level & 1)) {
+		b->change[level] = pw_change_of(b, shape);
+		b->changes |= 1u << level;
+	}
+	return b->change[level];
+}
+
+/* The page has the wished rights afterwards, and its entry can be written. */
+static enum pw_status plan_page(struct pw_build *b, const struct pw_trail *t, uint64_t entry)
+{
+	const struct pw_level *row = pw_row(b, t->level);
+	const struct pw_page *shape = pw_shape(row, entry);
+	uint64_t alike = entry & ~pw_address_mask(shape), changed;
+	struct pw_change change;
+
+	if (!pw_can_write(b, &t->table[t->level], pw_index(row, t->at), 1))
+		return PW_E_READ_ONLY;
+	if (alike == b->alike)
+		return PW_OK;
+	change = change_of(b, t->level, shape);
+	changed = (entry & change.keep) | change.set;
+	b->different |= changed != entry;
+	if (pw_kind_in(b, t->level, changed) != PW_PAGE ||
+		pw_attributes(b->format, shape, changed, t->and_fold[t->level],
+			t->or_fold[t->level]) != b->wish.attributes)
+		return PW_E_RIGHTS;
+	if (b->wish.type_given && pw_type_index(shape, changed) != b->wish.type)
+		return PW_E_RIGHTS;
+	if (b->wish.global ? !shape->global && !shape->global_clear
+			   : (t->or_fold[t->level] & b->format->global_table) != 0)
+		return PW_E_RIGHTS;
+	b->alike = alike;
+	return PW_OK;
+}
+
+/* Pages divided by a cut: the smaller ones inside the range must be able to say it too. */
+static enum pw_status plan_part(const struct pw_build *b, const struct pw_trail *t)
+{
+	for (unsigned i = 0; i < t->level; i++) {
+		bool fits = b->last - b->first >= PW_LOW(pw_row(b, i)->shift);
+
+		if (b->need[i] && fits && !b->leaf[i])
+			return PW_E_RIGHTS;
+	}
+	return PW_OK;
+}
+
+/*
+ * A last table whose entries are holes and good pages, as its bits in common tell: then its first
+ * page stands for all of them.
+ */
+static bool is_uniform(const struct pw_build *b, const struct pw_survey *survey)
+{
+	const struct pw_level *row = pw_row(b, 0);
+	const struct pw_page *shape = &row->page;
+
+	if (row->span.size_log2 || survey->some & b->space->reserved_page[0])
+		return false;
+	if (shape->illegal_low6 && ((survey->some ^ survey->all) & 63))
+		return false;
+	return true;
+}
+
+static enum pw_status plan_last_table(struct pw_build *b, struct pw_trail *t)
+{
+	const struct pw_table *table = &t->table[0];
+	uint64_t index = pw_index(pw_row(b, 0), t->at), count = pw_trail_whole(t);
+	struct pw_survey survey;
+	struct pw_change change;
+
+	if (!table->host || !count) {
+		b->all_present = false;
+		return PW_OK;
+	}
+	survey = pw_survey_run(b->format, 0, table->host + index * b->format->entry_bytes, count);
+	b->all_present &= survey.full;
+	if (!is_uniform(b, &survey))
+		return PW_OK;
+	pw_trail_skip(t, count);
+	if (!survey.some)
+		return PW_OK;
+	change = change_of(b, 0, &pw_row(b, 0)->page);
+	b->different |= (survey.some & ~(change.keep | change.set)) || (change.set & ~survey.all);
+	return pw_kind_in(b, 0, survey.all) == PW_PAGE ? plan_page(b, t, survey.all) : PW_RESERVED;
+}
+
+static enum pw_status plan_table(struct pw_build *b, struct pw_trail *t, uint64_t entry)
+{
+	enum pw_status status = pw_trail_down(t, entry);
+
+	b->alike = 0;
+	if (status != PW_OK)
+		return status;
+	if (t->whole[t->level]) {
+		struct pw_change change = pw_widening(b, t->level + 1);
+
+		b->different |= ((entry & change.keep) | change.set) != entry;
+	}
+	return t->level == 0 ? plan_last_table(b, t) : PW_OK;
+}
+
+static enum pw_status plan_entry(struct pw_build *b, struct pw_trail *t, uint64_t entry)
+{
+	enum pw_status status = PW_OK;
+
+	switch (pw_kind_in(b, t->level, entry)) {
+	case PW_TABLE:
+		return plan_table(b, t, entry);
+	case PW_BAD:
+		return PW_RESERVED;
+	case PW_PAGE:
+		if (!pw_trail_whole(t))
+			status = plan_part(b, t);
+		if (status == PW_OK)
+			status = plan_page(b, t, entry);
+		break;
+	case PW_HOLE:
+		break;
+	}
+	pw_trail_skip(t, 1);
+	return status;
+}
+
+static enum pw_status plan(struct pw_build *b)
+{
+	enum pw_status status = pw_plan_cuts(b);
+	struct pw_trail t;
+	uint64_t entry;
+
+	pw_trail_begin(&t, b);
+	while (status == PW_OK) {
+		if (!t.finished) {
+			if (!pw_peek_at(b, &t.table[t.level], pw_index(pw_row(b, t.level), t.at),
+				    &entry))
+				return PW_NO_MEMORY;
+			status = plan_entry(b, &t, entry);
+		} else if (t.level == b->top) {
+			return PW_OK;
+		} else {
+			pw_trail_up(&t);
+			pw_trail_skip(&t, 1);
+			b->alike = 0;
+		}
+	}
+	return status;
+}
+
+/* ---- Commit ---- */
+
+/* Pages and holes from the trail's place on; at level 0 there is nothing else. */
+static uint64_t pages_at(const struct pw_build *b, const struct pw_trail *t)
+{
+	uint64_t index = pw_index(pw_row(b, t->level), t->at), count = pw_trail_whole(t);
+	uint64_t pages = 0, entry;
+
+	if (t->level == 0)
+		return count;
+	while (pages < count && pw_peek_at(b, &t->table[t->level], index + pages, &entry) &&
+		pw_kind_in(b, t->level, entry) == PW_PAGE)
+		pages++;
+	return pages;
+}
+
+static void change_pages(struct pw_build *b, const struct pw_trail *t, uint64_t count)
+{
+	const struct pw_level *row = pw_row(b, t->level);
+	struct pw_run run = {.table = t->table[t->level],
+		.op = PW_OP_CHANGE,
+		.level = t->level,
+		.linked = true,
+		.index = pw_index(row, t->at),
+		.count = count,
+		.at = t->at,
+		.change = change_of(b, t->level, &row->page),
+		.all_present = t->level == 0 && b->all_present};
+
+	if (row->span.size_log2)
+		run.span = pw_change_of(b, &row->span);
+	(void)pw_commit(b, &run);
+}
+
+static void commit(struct pw_build *b)
+{
+	struct pw_trail t;
+	uint64_t entry, count;
+
+	pw_trail_begin(&t, b);
+	for (;;) {
+		if (t.finished) {
+			if (t.level == b->top)
+				return;
+			/* After the pages: they never have more than old or new rights. */
+			pw_trail_leave(b, &t);
+			continue;
+		}
+		count = pages_at(b, &t);
+		if (count) {
+			change_pages(b, &t, count);
+			pw_trail_skip(&t, count);
+		} else if (!pw_peek_at(b, &t.table[t.level], pw_index(pw_row(b, t.level), t.at),
+				   &entry) ||
+			   pw_kind_in(b, t.level, entry) != PW_TABLE ||
+			   pw_trail_down(&t, entry) != PW_OK) {
+			pw_trail_skip(&t, 1);
+		}
+	}
+}
+
+enum pw_status pw_protect(const struct pw_space *space, pw_va va, uint64_t size, pw_rights rights,
+	struct pw_flush *flush)
+{
+	struct pw_build b;
+	enum pw_status status = pw_build_begin(&b, space, va, size, flush);
+
+	if (status == PW_OK)
+		status = pw_build_wish(&b, rights);
+	if (status != PW_OK)
+		return status;
+	b.all_present = true;
+	status = plan(&b);
+	/* Where everything is as wished already no page is divided for it. */
+	if (status == PW_OK && b.different)
+		status = pw_build_reserve(&b);
+	if (status != PW_OK || !b.different)
+		return status;
+	pw_commit_cuts(&b);
+	commit(&b);
+	return pw_build_finish(&b);
+}

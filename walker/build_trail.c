@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* The way along the entries of existing tables: down, side, up. Never again from the root. */
+#include "build.h"
+
+static pw_va least(pw_va a, pw_va b)
+{
+	return a < b ? a : b;
+}
+
+void pw_trail_begin(struct pw_trail *t, const struct pw_build *b)
+{
+	t->b = b;
+	t->level = b->top;
+	t->finished = false;
+	t->at = b->first;
+	t->limit[b->top] = b->last;
+	t->touched[b->top] = false;
+	t->table[b->top] = pw_table_open(b, b->top, b->space->root);
+	t->and_fold[b->top] = ~(uint64_t)0;
+	t->or_fold[b->top] = 0;
+}
+
+bool pw_trail_has(const struct pw_trail *t, pw_pa pa)
+{
+	for (unsigned i = t->level; i <= t->b->top; i++) {
+		if (t->table[i].pa == pa)
+			return true;
+	}
+	return false;
+}
+
+enum pw_status pw_trail_down(struct pw_trail *t, uint64_t entry)
+{
+	const struct pw_build *b = t->b;
+	const struct pw_level *row = pw_row(b, t->level);
+	unsigned below = t->level - 1;
+	pw_pa pa = pw_table_address(b->format, b->space, row, entry);
+
+	if (pw_trail_has(t, pa))
+		return PW_E_UNSUPPORTED;
+	t->whole[below] = pw_trail_whole(t) > 0;
+	t->limit[below] = least(t->limit[t->level], pw_block_last(row, t->at));
+	t->table[below] = pw_table_open(b, below, pa);
+	t->entry[below] = entry;
+	t->touched[below] = false;
+	t->and_fold[below] = t->and_fold[t->level];
+	t->or_fold[below] = t->or_fold[t->level];
+	if (b->has_wish && t->whole[below]) {
+		struct pw_change change = pw_widening(b, t->level);
+
+		entry = (entry & change.keep) | change.set;
+	}
+	pw_fold(row, entry, &t->and_fold[below], &t->or_fold[below]);
+	t->level = below;
+	return PW_OK;
+}
