@@ -7,6 +7,7 @@
 #include <pagewalk/build.h>
 #include <pagewalk/copy.h>
 #include <pagewalk/format.h>
+#include <pagewalk/live.h>
 #include <pagewalk/memory.h>
 #include <pagewalk/regions.h>
 #include <pagewalk/space.h>
