@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: MIT
+# The command. vmm/CMakeLists.txt includes this file.
+
+# A copy in the build tree gives the assembler a file name without directories, and the object a
+# dependency on the file.
+set(recorded_dir "${CMAKE_CURRENT_BINARY_DIR}/recorded")
+configure_file(recorded/paging.rec "${recorded_dir}/paging.rec" COPYONLY)
+set_source_files_properties(recorded.S PROPERTIES OBJECT_DEPENDS "${recorded_dir}/paging.rec")
+
+add_executable(pagewalk
+  access_args.c args.c claims.c cmd_formats.c cmd_maps.c cmd_read.c cmd_run.c cmd_translate.c
+  cmd_walk.c entry_bits.c fields.c guest_live.c guest_recorded.c hexdump.c listing.c main.c
+  numbers.c output.c player.c recorded.S recorder.c source.c space_args.c story.c stretch.c
+  target.c translation.c verdict.c walk_lines.c)
+target_compile_features(pagewalk PRIVATE c_std_11)
+set_target_properties(pagewalk PROPERTIES C_EXTENSIONS OFF)
+target_compile_definitions(pagewalk PRIVATE $<$<COMPILE_LANGUAGE:C>:_GNU_SOURCE>)
+target_include_directories(pagewalk PRIVATE $<$<COMPILE_LANGUAGE:ASM>:${recorded_dir}>)
+target_include_directories(pagewalk SYSTEM PRIVATE "${PAGEWALK_JANSSON_INCLUDE}")
+target_link_libraries(pagewalk PRIVATE
+  pagewalk::pagewalk pagewalk_vmm pagewalk_bundled_guest pagewalk_flags "${PAGEWALK_JANSSON}")
