@@ -19,7 +19,8 @@
 #define GUEST_ABI_VERSION 1
 
 #define GUEST_PORT_CONSOLE 0xe9   /* out, 8 bits: one character */
-#define GUEST_PORT_SERIAL  0x3f8  /* 16550: transmit only */
+#define GUEST_PORT_EXIT    0xf4   /* out: the guest ends, and the value is its code */
+#define GUEST_PORT_SERIAL  0x3f8  /* 16550A */
 #define GUEST_PORT_CALL    0x5070 /* out, 32 bits: where the struct guest_call is */
 
 /* guest_call.number */
@@ -30,6 +31,7 @@ enum guest_call_number {
 	GUEST_CALL_FAULT = 4,     /* "this access raised that exception" */
 	GUEST_CALL_FAILURE = 5,   /* a check inside the guest failed */
 	GUEST_CALL_DONE = 6,      /* the last call: the VMM does not return from it */
+	GUEST_CALL_BATCH = 7,     /* "what shall I access?", and what became of it */
 };
 
 /* guest_call.answer */
@@ -47,10 +49,11 @@ enum guest_answer {
 #define GUEST_RIGHT_USER    8u
 
 /* What kind of access raised an exception. */
-#define GUEST_ACCESS_READ  1u
-#define GUEST_ACCESS_WRITE 2u
-#define GUEST_ACCESS_FETCH 4u
-#define GUEST_ACCESS_USER  8u
+#define GUEST_ACCESS_READ     1u
+#define GUEST_ACCESS_WRITE    2u
+#define GUEST_ACCESS_FETCH    4u
+#define GUEST_ACCESS_USER     8u
+#define GUEST_ACCESS_IMPLICIT 16u /* the processor's own, of a descriptor, with READ */
 
 #define GUEST_LABEL_BYTES 48 /* text for people, ended by NUL */
 
@@ -101,6 +104,19 @@ struct guest_done {
 	uint32_t reserved;
 };
 
+/* What a GUEST_CALL_BATCH says of the struct guest_batch. */
+enum guest_batch_stage {
+	GUEST_BATCH_WANTED = 0, /* it is free; answers AGREE: the VMM filled it, NONE: that was all */
+	GUEST_BATCH_READY = 1,  /* tables and registers are as it asks; the accesses come next */
+	GUEST_BATCH_DONE = 2,   /* the accesses have been made, and it says what became of them */
+};
+
+struct guest_batch_call {
+	uint64_t pa;    /* of the struct guest_batch */
+	uint32_t stage; /* enum guest_batch_stage */
+	uint32_t reserved;
+};
+
 struct guest_call {
 	uint32_t number; /* enum guest_call_number */
 	uint32_t answer; /* enum guest_answer */
@@ -112,8 +128,54 @@ struct guest_call {
 		struct guest_fault fault;
 		struct guest_failure failure;
 		struct guest_done done;
+		struct guest_batch_call batch;
 		uint8_t room[72]; /* the whole structure is 128 bytes */
 	};
+};
+
+/*
+ * A batch: the VMM says which entries to write, which registers to set and which addresses to
+ * access; the guest does so and says what the processor did about each. Between READY and DONE it
+ * changes nothing but what the accesses themselves change, so that at READY the VMM can foretell
+ * every one of them from guest memory and registers.
+ */
+#define GUEST_BATCH_VERSION  1
+#define GUEST_BATCH_TABLES   5
+#define GUEST_BATCH_STORES   1056
+#define GUEST_BATCH_ACCESSES 512
+
+struct guest_store {
+	uint64_t pa; /* of a table that the guest offered */
+	uint64_t entry;
+	uint32_t bytes; /* 4 or 8 */
+	uint32_t reserved;
+};
+
+struct guest_access {
+	uint64_t va;
+	uint64_t cr2;        /* answer, where the vector is 14 */
+	uint32_t access;     /* GUEST_ACCESS_... */
+	uint32_t value;      /* to write; answer: what was read, or what the fetched code gave back */
+	uint32_t vector;     /* answer: GUEST_NO_FAULT, 13 or 14 */
+	uint32_t error_code; /* answer */
+};
+
+struct guest_batch {
+	/* From the guest: */
+	uint32_t version;   /* GUEST_BATCH_VERSION */
+	uint32_t long_mode; /* 1 or 0 */
+	uint32_t cpuid_1_edx, cpuid_7_ebx, cpuid_7_ecx, cpuid_80000001_edx;
+	uint64_t root;      /* 4-level or 5-level, or PAE: maps the guest's image, low, */
+	uint64_t root_32;   /* and for 32-bit paging */
+	uint64_t tables[GUEST_BATCH_TABLES]; /* pages of zeros */
+
+	/* From the VMM: */
+	uint64_t cr0, cr3, cr4, efer, rflags; /* of rflags, AC counts */
+	uint32_t pkru; /* with CR4.PKE */
+	uint32_t stores_count, accesses_count;
+	uint32_t reserved;
+	struct guest_store stores[GUEST_BATCH_STORES];
+	struct guest_access accesses[GUEST_BATCH_ACCESSES];
 };
 
 /* i386 aligns 64-bit members to 4 bytes only: both sides check. */
@@ -123,6 +185,11 @@ _Static_assert(offsetof(struct guest_call, start) == 56, "no padding");
 _Static_assert(offsetof(struct guest_translate, rights) == 32, "no padding");
 _Static_assert(offsetof(struct guest_fault, access) == 16, "no padding");
 _Static_assert(offsetof(struct guest_failure, file) == 24, "no padding");
+_Static_assert(sizeof(struct guest_access) == 32, "no padding");
+_Static_assert(sizeof(struct guest_store) == 24, "no padding");
+_Static_assert(offsetof(struct guest_batch, cr0) == 80, "no padding");
+_Static_assert(offsetof(struct guest_batch, stores) == 136, "no padding");
+_Static_assert(offsetof(struct guest_batch, accesses) % 8 == 0, "no padding");
 #endif
 
 #endif

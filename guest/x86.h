@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Control registers, MSRs and table entries of x86-64. SDM vol. 3A "4-Level Paging". */
+/* Control registers, MSRs and table entries. SDM vol. 3A "Paging". */
 #ifndef GUEST_X86_H
 #define GUEST_X86_H
 
@@ -23,6 +23,11 @@
 #define MSR_EFER 0xc0000080u
 #define EFER_NXE (UINT64_C(1) << 11)
 
+#define CR0_PG   (UINT64_C(1) << 31)
+#define CR4_PAE  (UINT64_C(1) << 5)
+#define CR4_LA57 (UINT64_C(1) << 12)
+#define CR4_PKE  (UINT64_C(1) << 22)
+
 #define CPUID_EXTENDED_MAX 0x80000000u
 #define CPUID_EXTENDED     0x80000001u
 #define CPUID_EDX_NX       (1u << 20)
@@ -30,7 +35,7 @@
 
 static inline uint64_t x86_read_cr0(void)
 {
-	uint64_t value;
+	unsigned long value;
 
 	__asm__ volatile("mov %%cr0, %0" : "=r"(value));
 	return value;
@@ -38,12 +43,12 @@ static inline uint64_t x86_read_cr0(void)
 
 static inline void x86_write_cr0(uint64_t value)
 {
-	__asm__ volatile("mov %0, %%cr0" : : "r"(value) : "memory");
+	__asm__ volatile("mov %0, %%cr0" : : "r"((unsigned long)value) : "memory");
 }
 
 static inline uint64_t x86_read_cr2(void)
 {
-	uint64_t value;
+	unsigned long value;
 
 	__asm__ volatile("mov %%cr2, %0" : "=r"(value));
 	return value;
@@ -51,17 +56,42 @@ static inline uint64_t x86_read_cr2(void)
 
 static inline void x86_write_cr2(uint64_t value)
 {
-	__asm__ volatile("mov %0, %%cr2" : : "r"(value));
+	__asm__ volatile("mov %0, %%cr2" : : "r"((unsigned long)value));
 }
 
 static inline void x86_write_cr3(uint64_t value)
 {
-	__asm__ volatile("mov %0, %%cr3" : : "r"(value) : "memory");
+	__asm__ volatile("mov %0, %%cr3" : : "r"((unsigned long)value) : "memory");
+}
+
+static inline uint64_t x86_read_cr4(void)
+{
+	unsigned long value;
+
+	__asm__ volatile("mov %%cr4, %0" : "=r"(value));
+	return value;
+}
+
+static inline void x86_write_cr4(uint64_t value)
+{
+	__asm__ volatile("mov %0, %%cr4" : : "r"((unsigned long)value) : "memory");
+}
+
+/* EFLAGS as a whole: interrupts must be off before and after. */
+static inline void x86_write_flags(uint64_t value)
+{
+	__asm__ volatile("push %0; popf" : : "r"((unsigned long)value) : "cc", "memory");
+}
+
+/* Needs CR4.PKE. */
+static inline void x86_write_pkru(uint32_t value)
+{
+	__asm__ volatile("wrpkru" : : "a"(value), "c"(0), "d"(0) : "memory");
 }
 
 static inline void x86_invalidate_page(uint64_t va)
 {
-	__asm__ volatile("invlpg (%0)" : : "r"(va) : "memory");
+	__asm__ volatile("invlpg (%0)" : : "r"((unsigned long)va) : "memory");
 }
 
 static inline uint64_t x86_read_msr(uint32_t msr)
@@ -77,17 +107,27 @@ static inline void x86_write_msr(uint32_t msr, uint64_t value)
 	__asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)));
 }
 
+struct x86_cpuid {
+	uint32_t eax, ebx, ecx, edx;
+};
+
+/* Sub-leaf 0; all 0 where the processor does not have the leaf. */
+static inline struct x86_cpuid x86_cpuid(uint32_t leaf)
+{
+	struct x86_cpuid r = {leaf & CPUID_EXTENDED_MAX, 0, 0, 0};
+
+	__asm__ volatile("cpuid" : "+a"(r.eax), "=b"(r.ebx), "+c"(r.ecx), "=d"(r.edx));
+	if (r.eax < leaf)
+		return (struct x86_cpuid){0, 0, 0, 0};
+	r = (struct x86_cpuid){leaf, 0, 0, 0};
+	__asm__ volatile("cpuid" : "+a"(r.eax), "=b"(r.ebx), "+c"(r.ecx), "=d"(r.edx));
+	return r;
+}
+
 /* EDX of an extended CPUID leaf, 0 where the processor does not have it. */
 static inline uint32_t x86_extended_edx(void)
 {
-	uint32_t a = CPUID_EXTENDED_MAX, b, c, d;
-
-	__asm__ volatile("cpuid" : "+a"(a), "=b"(b), "=c"(c), "=d"(d));
-	if (a < CPUID_EXTENDED)
-		return 0;
-	a = CPUID_EXTENDED;
-	__asm__ volatile("cpuid" : "+a"(a), "=b"(b), "=c"(c), "=d"(d));
-	return d;
+	return x86_cpuid(CPUID_EXTENDED).edx;
 }
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The guest's console: a debug port and a transmit-only 16550. */
+/* The guest's console: a debug port and a serial port. */
 #include <pagewalk_vmm/ports.h>
 
 #include <inttypes.h>
@@ -7,90 +7,72 @@
 
 #include "error.h"
 
-/* Registers of a 16550, as offsets from its first port. */
-enum {
-	UART_DATA = 0,
-	UART_INTERRUPT_ID = 2,
-	UART_LINE_CONTROL = 3,
-	UART_LINE_STATUS = 5,
-	UART_MODEM_STATUS = 6,
-	UART_SCRATCH = 7,
-};
+/* As firmware leaves it: 115200 baud, 8 data bits, no parity, 1 stop bit. */
+#define DIVISOR_115200 1
+#define LCR_8N1        3
 
-#define LINE_CONTROL_DIVISOR 0x80 /* UART_DATA is the divisor's low byte */
-#define LINE_STATUS_IDLE     0x60 /* transmitter empty, ready for the next byte */
-#define INTERRUPT_ID_NONE    0x01
-#define MODEM_STATUS_READY   0xb0 /* carrier, data set ready, clear to send */
-
-/* Bytes between two items of an access to a wider port count as nothing. */
-static uint8_t item(const struct vmm_port_access *access, uint32_t index)
+static enum vmm_status print(struct vmm_console *console, struct vmm_vcpu *vcpu, uint8_t byte)
 {
-	return ((const uint8_t *)access->data)[(size_t)index * access->bytes];
-}
+	const char character = (char)byte;
 
-static enum vmm_status print(
-	struct vmm_console *console, struct vmm_vcpu *vcpu, const struct vmm_port_access *access)
-{
-	for (uint32_t i = 0; i < access->count; i++) {
-		char byte = (char)item(access, i);
-
-		if (console->limit != 0 && console->written == console->limit) {
-			console->dropped += access->count - i;
-			return vmm_error_set(&vcpu->error, VMM_LIMIT,
-				"the guest printed more than the %" PRIu64 " bytes that it may",
-				console->limit);
-		}
-		console->written++;
-		console->sink(console->ctx, &byte, 1);
+	if (console->limit != 0 && console->written == console->limit) {
+		console->dropped++;
+		return vmm_error_set(&vcpu->error, VMM_LIMIT,
+			"the guest printed more than the %" PRIu64 " bytes that it may",
+			console->limit);
 	}
+	console->written++;
+	console->sink(console->ctx, &character, 1);
 	return VMM_OK;
 }
 
 static enum vmm_status handle_debug_port(
 	void *ctx, struct vmm_vcpu *vcpu, const struct vmm_port_access *access)
 {
+	const uint8_t *bytes = access->data;
+	enum vmm_status status = VMM_OK;
+
 	/* Guests look whether the port is there by reading its own number from it. */
 	if (!access->out) {
 		memset(access->data, GUEST_PORT_CONSOLE, (size_t)access->bytes * access->count);
 		return VMM_OK;
 	}
-	return print(ctx, vcpu, access);
-}
+	/* Of an item wider than the port, the other bytes go to other ports. */
+	for (uint32_t i = 0; i < access->count; i++) {
+		enum vmm_status printed = print(ctx, vcpu, bytes[(size_t)i * access->bytes]);
 
-static uint8_t read_uart(const struct vmm_console *console, unsigned reg)
-{
-	switch (reg) {
-	case UART_INTERRUPT_ID:
-		return INTERRUPT_ID_NONE;
-	case UART_LINE_CONTROL:
-		return console->line_control;
-	case UART_LINE_STATUS:
-		return LINE_STATUS_IDLE;
-	case UART_MODEM_STATUS:
-		return MODEM_STATUS_READY;
-	case UART_SCRATCH:
-		return console->scratch;
-	default:
-		return 0;
+		if (printed != VMM_OK)
+			status = printed;
 	}
+	return status;
 }
 
+static enum vmm_status access_register(
+	struct vmm_console *console, struct vmm_vcpu *vcpu, unsigned reg, bool out, uint8_t *value)
+{
+	if (!out)
+		*value = vmm_uart_read(&console->uart, reg);
+	else if (vmm_uart_write(&console->uart, reg, *value))
+		return print(console, vcpu, *value);
+	return VMM_OK;
+}
+
+/* An access wider than a register is one to its neighbours too. */
 static enum vmm_status handle_uart(
 	void *ctx, struct vmm_vcpu *vcpu, const struct vmm_port_access *access)
 {
-	struct vmm_console *console = ctx;
-	unsigned reg = access->port - GUEST_PORT_SERIAL;
+	unsigned first = access->port - GUEST_PORT_SERIAL;
+	uint8_t *bytes = access->data;
+	enum vmm_status status = VMM_OK;
 
-	if (!access->out)
-		memset(access->data, read_uart(console, reg),
-			(size_t)access->bytes * access->count);
-	else if (reg == UART_DATA && !(console->line_control & LINE_CONTROL_DIVISOR))
-		return print(console, vcpu, access);
-	else if (reg == UART_LINE_CONTROL)
-		console->line_control = item(access, access->count - 1);
-	else if (reg == UART_SCRATCH)
-		console->scratch = item(access, access->count - 1);
-	return VMM_OK;
+	for (size_t i = 0; i < (size_t)access->count * access->bytes; i++) {
+		enum vmm_status accessed = access_register(
+			ctx, vcpu, first + (unsigned)(i % access->bytes), access->out, &bytes[i]);
+
+		if (accessed != VMM_OK)
+			status = accessed;
+	}
+	return status;
 }
 
 enum vmm_status vmm_console_attach(struct vmm_console *console, struct vmm_ports *ports)
@@ -100,6 +82,8 @@ enum vmm_status vmm_console_attach(struct vmm_console *console, struct vmm_ports
 
 	if (status != VMM_OK)
 		return status;
-	return vmm_ports_add(
-		ports, GUEST_PORT_SERIAL, GUEST_PORT_SERIAL + UART_SCRATCH, handle_uart, console);
+	console->uart.divisor = DIVISOR_115200;
+	console->uart.lcr = LCR_8N1;
+	return vmm_ports_add(ports, GUEST_PORT_SERIAL,
+		GUEST_PORT_SERIAL + VMM_UART_REGISTER_COUNT - 1, handle_uart, console);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of I/O ports, and the loop that serves it. */
+/* The table of I/O ports, the loop that serves it, and the port by which guests end. */
 #include <pagewalk_vmm/ports.h>
+
+#include <string.h>
 
 #include "error.h"
 
@@ -42,4 +44,25 @@ enum vmm_status vmm_ports_run(
 		status = vmm_ports_dispatch(ports, vcpu, &exit->port);
 	} while (status == VMM_OK);
 	return status;
+}
+
+static enum vmm_status handle_exit_port(
+	void *ctx, struct vmm_vcpu *vcpu, const struct vmm_port_access *access)
+{
+	struct vmm_exit_port *exit_port = ctx;
+
+	(void)vcpu;
+	if (!access->out) {
+		memset(access->data, 0, (size_t)access->bytes * access->count);
+		return VMM_OK;
+	}
+	exit_port->code = 0;
+	memcpy(&exit_port->code, access->data, access->bytes);
+	exit_port->written = true;
+	return VMM_FINISHED;
+}
+
+enum vmm_status vmm_exit_port_attach(struct vmm_exit_port *exit_port, struct vmm_ports *ports)
+{
+	return vmm_ports_add(ports, GUEST_PORT_EXIT, GUEST_PORT_EXIT, handle_exit_port, exit_port);
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "irqchip.h"
 
 #define ABOVE_HOLE (VMM_HOLE_LAST + 1)
 
@@ -80,6 +81,23 @@ static enum vmm_status check_size(struct vmm_vm *vm, uint64_t bytes)
 	return VMM_OK;
 }
 
+static enum vmm_status check_vcpus(struct vmm_vm *vm)
+{
+	int most;
+
+	if (vm->vcpus > VMM_VCPUS_MAX)
+		return vmm_error_set(&vm->error, VMM_INVALID,
+			"%u vCPUs are more than a guest can have (%d)", vm->vcpus, VMM_VCPUS_MAX);
+	if (vm->vcpus > 1 && !vm->irqchip)
+		return vmm_error_set(&vm->error, VMM_INVALID,
+			"%u vCPUs need interrupt controllers to wake each other", vm->vcpus);
+	most = ioctl(vm->kvm_fd, KVM_CHECK_EXTENSION, KVM_CAP_MAX_VCPUS);
+	if (most > 0 && vm->vcpus > (unsigned)most)
+		return vmm_error_set(&vm->error, VMM_UNSUPPORTED,
+			"this host's KVM gives a guest at most %d vCPUs", most);
+	return VMM_OK;
+}
+
 static enum vmm_status allocate(struct vmm_vm *vm, uint64_t bytes)
 {
 	uint64_t low = bytes < VMM_HOLE_FIRST ? bytes : VMM_HOLE_FIRST;
@@ -143,12 +161,19 @@ enum vmm_status vmm_vm_create(struct vmm_vm *vm, const struct vmm_vm_config *con
 {
 	enum vmm_status status;
 
-	*vm = (struct vmm_vm){.kvm_fd = -1, .vm_fd = -1};
+	*vm = (struct vmm_vm){.kvm_fd = -1,
+		.vm_fd = -1,
+		.irqchip = config->irqchip,
+		.vcpus = config->vcpus ? config->vcpus : 1};
 	status = check_size(vm, config->memory_bytes);
 	if (status == VMM_OK)
 		status = open_device(vm, config->device ? config->device : "/dev/kvm");
 	if (status == VMM_OK)
+		status = check_vcpus(vm);
+	if (status == VMM_OK)
 		status = create_machine(vm);
+	if (status == VMM_OK && vm->irqchip)
+		status = irqchip_create(vm);
 	if (status == VMM_OK)
 		status = allocate(vm, config->memory_bytes);
 	if (status == VMM_OK)

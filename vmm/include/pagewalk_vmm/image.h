@@ -24,6 +24,7 @@ struct vmm_image {
 	uint64_t entry; /* guest-physical */
 	uint64_t first; /* lowest and highest guest-physical address in use */
 	uint64_t last;
+	uint64_t multiboot_info; /* guest-physical address of what the boot loader tells; 0: none */
 };
 
 /*
@@ -31,7 +32,8 @@ struct vmm_image {
  * *image are untouched on failure; the reason stands in vm->error. Not thread safe per VM.
  *
  * VMM_BAD_IMAGE: damaged or cut short, for another machine, or one of its parts lies outside RAM,
- * on the boot area of its mode (vcpu.h) or on another of its parts.
+ * on the boot area of its mode (vcpu.h), on another of its parts or, in a VM with irqchip, where
+ * the firmware's tables are (machine.h).
  * VMM_NO_FILE: the file cannot be opened or read, or is not a regular file.
  */
 

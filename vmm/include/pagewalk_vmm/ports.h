@@ -9,6 +9,7 @@
 
 #include <guest/abi.h>
 #include <pagewalk_vmm/run.h>
+#include <pagewalk_vmm/uart.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -65,9 +66,9 @@ VMM_CHECKED enum vmm_status vmm_ports_run(
 typedef void (*vmm_console_sink)(void *ctx, const char *bytes, size_t count);
 
 /*
- * A console for output: GUEST_PORT_CONSOLE, and a 16550 at GUEST_PORT_SERIAL that is always ready
- * to send, never has input and raises no interrupts. Set `sink`, `ctx` and `limit`; the rest
- * starts as zero.
+ * A console: GUEST_PORT_CONSOLE, for output, and a serial port at GUEST_PORT_SERIAL, both into the
+ * same sink. Set `sink`, `ctx` and `limit`, and `uart.set_irq` if the serial port's interrupts go
+ * somewhere; the rest starts as zero. Input comes by vmm_uart_receive().
  */
 struct vmm_console {
 	vmm_console_sink sink;
@@ -75,8 +76,7 @@ struct vmm_console {
 	uint64_t limit;   /* bytes that the sink will take in all; 0: no limit */
 	uint64_t written; /* bytes that it took */
 	uint64_t dropped; /* bytes that came when the limit was reached */
-	uint8_t line_control;
-	uint8_t scratch;
+	struct vmm_uart uart;
 };
 
 /*
@@ -86,6 +86,22 @@ struct vmm_console {
  */
 VMM_CHECKED enum vmm_status vmm_console_attach(
 	struct vmm_console *console, struct vmm_ports *ports);
+
+/* How a guest ends by GUEST_PORT_EXIT. All zero is a port that was not written. */
+struct vmm_exit_port {
+	bool written;
+	uint32_t code; /* what was written, as the guest wrote it */
+};
+
+/*
+ * Adds GUEST_PORT_EXIT: a write of any width ends the run with VMM_FINISHED. `exit_port` must live
+ * as long as the table. Fails like vmm_ports_add().
+ *
+ * The code is the value itself. QEMU's isa-debug-exit device, for whose programs this is, ends
+ * QEMU with 2 * value + 1 instead, so that no value means success.
+ */
+VMM_CHECKED enum vmm_status vmm_exit_port_attach(
+	struct vmm_exit_port *exit_port, struct vmm_ports *ports);
 
 /*
  * Told of each guest call, after the library has done its part (see below). `call` is a private

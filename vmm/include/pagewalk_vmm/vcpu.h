@@ -70,9 +70,10 @@ struct vmm_vcpu {
 };
 
 /*
- * Creates vCPU number `index` with the CPUID that KVM offers. It cannot run before
- * vmm_vcpu_boot(). The VM must live longer. Fails with VMM_UNSUPPORTED or VMM_SYSTEM; the reason
- * stands in vcpu->error.
+ * Creates vCPU number `index` with the CPUID that KVM offers, `index` being its APIC ID. It cannot
+ * run before vmm_vcpu_boot(); in a VM with irqchip only number 0 is booted, the others wait in KVM
+ * for the start-up message that the guest sends them. The VM must live longer. Fails with
+ * VMM_UNSUPPORTED or VMM_SYSTEM; the reason stands in vcpu->error.
  *
  * A side effect on the whole process: the signal SIGRTMIN + 1 gets an empty handler if it had
  * none. It is what interrupts KVM_RUN; a thread that runs a vCPU must not block it.

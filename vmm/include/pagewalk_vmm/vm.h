@@ -19,9 +19,17 @@ extern "C" {
 #define VMM_HOLE_FIRST UINT64_C(0xc0000000)
 #define VMM_HOLE_LAST  UINT64_C(0xffffffff)
 
+#define VMM_VCPUS_MAX 64
+
 struct vmm_vm_config {
 	const char *device;    /* NULL means "/dev/kvm" */
 	uint64_t memory_bytes; /* guest RAM: a multiple of 4096, at least VMM_MEMORY_MIN */
+	/*
+	 * KVM's own interrupt controllers (two 8259, I/O APIC, local APICs) and 8254 timer. A vCPU
+	 * that halts then waits inside KVM for an interrupt instead of coming back.
+	 */
+	bool irqchip;
+	unsigned vcpus; /* how many CPUID tells the guest of; 0 means 1; more need irqchip */
 };
 
 /*
@@ -37,6 +45,8 @@ struct vmm_vm {
 	int kvm_fd;
 	int vm_fd;
 	size_t run_bytes; /* size of the area that KVM shares with us for each vCPU */
+	bool irqchip;
+	unsigned vcpus;
 	uint64_t memory_bytes;
 	struct pw_window windows[2];
 	unsigned window_count;
@@ -47,9 +57,11 @@ struct vmm_vm {
  * Opens KVM, creates a VM and gives it zeroed RAM.
  *
  * Fails with VMM_NO_DEVICE, VMM_DENIED or VMM_NOT_KVM for the device, VMM_INVALID for a size that
- * is 0, under VMM_MEMORY_MIN or not a multiple of 4096, VMM_NO_MEMORY for one that the host cannot
- * give, VMM_SYSTEM otherwise. The reason stands in vm->error, also after a failure; nothing has to
- * be destroyed then, though vmm_vm_destroy() may be called.
+ * is 0, under VMM_MEMORY_MIN or not a multiple of 4096 and for a number of vCPUs above
+ * VMM_VCPUS_MAX or without the irqchip it needs, VMM_UNSUPPORTED where this KVM has no irqchip or
+ * fewer vCPUs, VMM_NO_MEMORY for RAM that the host cannot give, VMM_SYSTEM otherwise. The reason
+ * stands in vm->error, also after a failure; nothing has to be destroyed then, though
+ * vmm_vm_destroy() may be called.
  */
 VMM_CHECKED enum vmm_status vmm_vm_create(struct vmm_vm *vm, const struct vmm_vm_config *config);
 
@@ -68,6 +80,13 @@ VMM_CHECKED bool vmm_vm_read(const struct vmm_vm *vm, uint64_t gpa, void *buffer
 /* Copies into guest RAM; false, with RAM untouched, unless the whole range is RAM. */
 VMM_CHECKED bool vmm_vm_write(
 	const struct vmm_vm *vm, uint64_t gpa, const void *data, size_t bytes);
+
+/*
+ * Sets an input line of the interrupt controllers: 0 to 15 as on a PC (to the 8259 and the I/O
+ * APIC, where line 0 is pin 2), 16 to 23 to the I/O APIC alone. Fails with VMM_INVALID in a VM
+ * without irqchip or for another number, or VMM_SYSTEM.
+ */
+VMM_CHECKED enum vmm_status vmm_vm_set_irq(struct vmm_vm *vm, unsigned line, bool level);
 
 #ifdef __cplusplus
 }

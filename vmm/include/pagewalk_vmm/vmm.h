@@ -6,15 +6,19 @@
  *
  * In order: vmm_vm_create(), vmm_image_load_...(), vmm_vcpu_create(), vmm_vcpu_boot(),
  * vmm_ports_add() and friends, vmm_ports_run() or vmm_vcpu_run() in a loop, vmm_vcpu_destroy(),
- * vmm_vm_destroy().
+ * vmm_vm_destroy(). Or all of it at once: vmm_machine_create(), vmm_machine_run(),
+ * vmm_machine_destroy().
  */
 #ifndef PAGEWALK_VMM_VMM_H
 #define PAGEWALK_VMM_VMM_H
 
 #include <pagewalk_vmm/image.h>
+#include <pagewalk_vmm/machine.h>
+#include <pagewalk_vmm/multiboot.h>
 #include <pagewalk_vmm/ports.h>
 #include <pagewalk_vmm/run.h>
 #include <pagewalk_vmm/status.h>
+#include <pagewalk_vmm/uart.h>
 #include <pagewalk_vmm/vcpu.h>
 #include <pagewalk_vmm/vm.h>
 
