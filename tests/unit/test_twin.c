@@ -3,8 +3,8 @@
  * The walker against its slow twin, which was written from the manuals and shares no code with it:
  * random tables in every format, every kind of access, through windows and through callbacks.
  */
+#include "agree.h"
 #include "random_tables.h"
-#include "slow_walk.h"
 #include <criterion/criterion.h>
 #include <pagewalk/pagewalk.h>
 #include <stdio.h>
@@ -46,69 +46,6 @@ static void bench_begin(struct bench *bench, uint64_t seed)
 	bench->window = (struct pw_window){IMAGE_BASE, IMAGE_BYTES, bench->image.bytes, true};
 	bench->windows = (struct pw_memory){.windows = &bench->window, .window_count = 1};
 	bench->callbacks = (struct pw_memory){.read_pte = read_pte, .ctx = &bench->image};
-}
-
-static const enum slow_status slow_of[PW_STATUS_COUNT] = {
-	[PW_OK] = SLOW_MAPPED,
-	[PW_NOT_PRESENT] = SLOW_NOT_PRESENT,
-	[PW_RESERVED] = SLOW_RESERVED,
-	[PW_NON_CANONICAL] = SLOW_NON_CANONICAL,
-	[PW_NO_MEMORY] = SLOW_NO_MEMORY,
-	[PW_PROTECTION] = SLOW_PROTECTION,
-	[PW_PROTECTION_KEY] = SLOW_PROTECTION_KEY,
-	[PW_ACCESS_FLAG] = SLOW_ACCESS_FLAG,
-};
-
-static unsigned letters(struct slow_rights rights)
-{
-	return (rights.read ? PW_R : 0) | (rights.write ? PW_W : 0) | (rights.execute ? PW_X : 0);
-}
-
-static bool has_page(const struct pw_result *r)
-{
-	return r->status == PW_OK || r->status == PW_PROTECTION || r->status == PW_PROTECTION_KEY ||
-	       r->status == PW_ACCESS_FLAG;
-}
-
-/* The first field in which the two differ, or NULL. */
-static const char *difference(
-	const struct pw_format *format, const struct pw_result *r, const struct slow_result *twin)
-{
-	bool pdpte = format == &pw_format_x86_pae && r->status == PW_RESERVED && r->level == 2;
-
-	if (slow_of[r->status] != twin->status)
-		return "status";
-	if (r->level != twin->level && format->levels)
-		return "level";
-	/* The twin gives the #PF of nested paging for PDPTEs; here a CR3 load raises #GP. */
-	if (!pdpte && twin->error_code_valid != !!(r->flags & PW_RESULT_ERROR_CODE))
-		return "whether there is an error code";
-	if (!pdpte && r->error_code != twin->error_code)
-		return "error code";
-	if (r->status != PW_NON_CANONICAL && r->status != PW_NO_MEMORY && format->levels &&
-		(r->entry != twin->entry || r->entry_pa != twin->entry_pa))
-		return "entry";
-	if (!has_page(r))
-		return NULL;
-	if (r->pa != twin->pa)
-		return "pa";
-	if (r->page_size != twin->page_size)
-		return "page size";
-	if (r->user != letters(twin->user))
-		return "user rights";
-	if (r->supervisor != letters(twin->supervisor))
-		return "supervisor rights";
-	if (!!(r->flags & PW_RESULT_ACCESSED) != twin->accessed)
-		return "accessed";
-	if (!!(r->flags & PW_RESULT_DIRTY) != twin->dirty)
-		return "dirty";
-	if (!!(r->flags & PW_RESULT_GLOBAL) != twin->global)
-		return "global";
-	if (r->key != twin->key)
-		return "key";
-	if (format->family == PW_FAMILY_X86 && r->memory_type != twin->pat_index)
-		return "memory type";
-	return NULL;
 }
 
 static pw_access access_of(const struct slow_access *access)
@@ -154,7 +91,7 @@ static void compare(struct bench *bench, const struct slow_config *config,
 	const char *what;
 
 	slow_walk(config, &bench->slow, va, &access, &twin);
-	what = difference(space->format, &result, &twin);
+	what = agree_difference(space->format, &result, &twin);
 	bench->reached[result.status][result.level + 1]++;
 	if (what || status != (enum pw_status)result.status) {
 		char text[160];

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+#include "pagewalk.h"
+#include "bench.h"
+#include "translator.h"
+#include "x86.h"
+
+#include <stdlib.h>
+
+_Static_assert(RIGHT_R == PW_R && RIGHT_W == PW_W && RIGHT_X == PW_X && RIGHT_U == PW_U,
+	"rights are compared as they are");
+
+/* What a user would write: a bounds check and a load. */
+static bool read_pte(void *ctx, pw_pa pa, unsigned bytes, uint64_t *entry)
+{
+	const struct pw_window *window = ctx;
+
+	if (pa >= window->size || bytes != 8)
+		return false;
+	*entry = x86_load(window->host, pa);
+	return true;
+}
+
+void pagewalk_open(
+	struct pagewalk *p, const struct image *image, uint64_t root, enum door door)
+{
+	*p = (struct pagewalk){.window = {.size = image->size, .host = image->bytes}};
+	if (door == DOOR_WINDOW) {
+		p->memory.windows = &p->window;
+		p->memory.window_count = 1;
+	} else {
+		p->memory.read_pte = read_pte;
+		p->memory.ctx = &p->window;
+	}
+	if (pw_space_init(&p->space, &pw_format_x86_64, root, &p->memory) != PW_OK)
+		bench_die("the library refuses the space");
+}
+
+unsigned pagewalk_rights(pw_rights rights)
+{
+	return rights & (RIGHT_R | RIGHT_W | RIGHT_X | RIGHT_U);
+}
+
+/* ---- One by one ---- */
+
+struct single {
+	struct pagewalk pagewalk;
+	struct pw_result ring[RING];
+	unsigned refused;
+};
+
+static void *open_door(const struct workload *w, enum door door)
+{
+	struct single *single = calloc(1, sizeof *single);
+
+	if (!single)
+		bench_die("no memory");
+	pagewalk_open(&single->pagewalk, &w->image, w->root, door);
+	return single;
+}
+
+static void *open_window(const struct workload *w, enum order order)
+{
+	(void)order;
+	return open_door(w, DOOR_WINDOW);
+}
+
+static void *open_callbacks(const struct workload *w, enum order order)
+{
+	(void)order;
+	return open_door(w, DOOR_CALLBACKS);
+}
+
+static void run(void *self, const uint64_t *va, size_t count)
+{
+	struct single *single = self;
+
+	for (size_t i = 0; i < count; i++)
+		single->refused += pw_translate(&single->pagewalk.space, va[i], PW_ACCESS_READ,
+					   &single->ring[RING_AT(i)]) != PW_OK;
+}
+
+static void answer(const void *self, size_t index, struct answer *answer)
+{
+	const struct pw_result *result = &((const struct single *)self)->ring[index];
+
+	answer->mapped = result->status == PW_OK;
+	answer->pa = result->pa;
+	answer->level = result->level;
+	answer->rights = (int)pagewalk_rights(result->rights);
+	if (!answer->mapped && result->status != PW_NOT_PRESENT)
+		bench_die("%#llx: %s", (unsigned long long)result->va,
+			pw_status_name((enum pw_status)result->status));
+}
+
+const struct translator translator_pagewalk = {
+	.who = "pagewalk",
+	.open = open_window,
+	.run = run,
+	.answer = answer,
+	.close = free,
+	.group = RING,
+	.sweeps = true,
+	.huge = true,
+};
+
+const struct translator translator_pagewalk_callbacks = {
+	.who = "pagewalk-callbacks",
+	.open = open_callbacks,
+	.run = run,
+	.answer = answer,
+	.close = free,
+	.group = RING,
+};
