@@ -29,11 +29,17 @@ static const struct argp argp = {.parser = parse, .doc = SUMMARY ".", .children 
 /* Each level has an ordinary page and one that spans several entries, at most. */
 #define PAGE_SIZES_MAX (2 * PW_MAX_LEVELS)
 
+/* What libpagewalk answers as the page size of x86-none. */
+#define IDENTITY_PAGE 4096
+
 /* Ascending: a span is larger than the page of its level and smaller than the next level's. */
 static unsigned page_sizes(const struct pw_format *format, uint64_t sizes[PAGE_SIZES_MAX])
 {
 	unsigned count = 0;
 
+	/* Without tables an address is its own translation, told page by page all the same. */
+	if (format->levels == 0)
+		sizes[count++] = IDENTITY_PAGE;
 	for (unsigned i = 0; i < format->levels; i++) {
 		const struct pw_level *level = &format->level[i];
 
@@ -74,7 +80,7 @@ static void print_row(const struct pw_format *format)
 		(unsigned)format->va_bits, (unsigned)format->pa_bits);
 	for (unsigned i = 0; i < count; i++)
 		output_text("%s%s", i > 0 ? ", " : "", pw_size_name(sizes[i]));
-	output_text("%s\n", count == 0 ? "-" : "");
+	output_text("\n");
 }
 
 static int run(const struct cmd *cmd, int argc, char **argv)

@@ -18,7 +18,7 @@ while read -r name levels va_bits pa_bits entry_bytes page_sizes; do
     bad "$name as text" "$(grep "^$name " text)"
   fi
 done <<'END'
-x86-none 0 32 32 0
+x86-none 0 32 32 0 4096
 x86-32 2 32 40 4 4096,4194304
 x86-pae 3 32 52 8 4096,2097152
 x86-64 4 48 52 8 4096,2097152,1073741824

@@ -6,6 +6,7 @@ set -eu
 . "$here/images.sh"
 
 make_guest
+mkfifo pipe
 
 judge() { # CLAIM: by $status and the complaint
   if [ "$status" -eq 3 ] && grep -q '^pagewalk.*: cannot write the output: ' "$scratch/err" &&
@@ -29,14 +30,13 @@ while read -r arguments; do
   else
     skip "stdout full: there is no /dev/full"
   fi
-  # The reader has gone before anything is written.
-  {
-    sleep 0.1
-    status=0
-    timeout 60 pagewalk "$@" 2>"$scratch/err" || status=$?
-    echo "$status" >status
-  } | true
-  status=$(cat status)
+  # The reader comes, and has gone before anything is written.
+  (exec 3<pipe) &
+  exec 5>pipe
+  wait
+  status=0
+  timeout 60 pagewalk "$@" >&5 2>"$scratch/err" || status=$?
+  exec 5>&-
   judge "nobody reads: $arguments"
 done <<'END'
 --help

@@ -96,4 +96,27 @@ for size in 0x4010 0x4014; do
   fi
 done
 
+# ---- Shrinking while it is read ----
+
+cp guest.img shrinking.img
+mkfifo questions answers
+{
+  status=0
+  pagewalk translate --cr3 0x1000 shrinking.img - <questions >answers 2>"$scratch/err" || status=$?
+  echo "$status" >status
+} &
+exec 8>questions 9<answers
+echo 0x1000 >&8
+timeout 10 head -n 1 <&9 >first || true
+: >shrinking.img
+echo 0x2000 >&8
+exec 8>&- 9<&-
+wait || true
+if [ "$(cat first)" = "0x1000 -> 0x5000  4 KiB  r-xu" ] && [ "$(cat status)" = 3 ]; then
+  ok "an image that shrinks under the command"
+else
+  bad "an image that shrinks under the command: exit status $(cat status)" "$(cat "$scratch/err")"
+fi
+names "shorter" "... is named as the reason"
+
 finish
