@@ -22,15 +22,17 @@ static bool is_user_page(const struct pw_space *space, uint64_t and_fold, const 
 static enum pw_rule refusing_rule(
 	const struct pw_space *space, bool user_page, pw_access access, const struct pw_result *r)
 {
-	bool x86 = space->format->family == PW_FAMILY_X86;
+	unsigned but_for_smap = r->user;
 
+	/* With CR0.WP=0 R/W does not bind the supervisor: only SMAP can have refused its write. */
+	if (space->format->family == PW_FAMILY_X86 && !(space->flags & PW_SPACE_WP))
+		but_for_smap |= PW_W;
 	if (by_user(access) && !user_page)
 		return PW_RULE_SUPERVISOR_PAGE;
 	if (access & PW_ACCESS_FETCH)
 		return !by_user(access) && user_page && (r->user & PW_X) ? PW_RULE_SMEP
 									 : PW_RULE_NO_EXECUTE;
-	if (!by_user(access) && user_page && space->format->has_user &&
-		(r->user & access & 7 || (x86 && (access & PW_ACCESS_READ))))
+	if (!by_user(access) && user_page && space->format->has_user && (but_for_smap & access))
 		return PW_RULE_SMAP;
 	return access & PW_ACCESS_WRITE ? PW_RULE_NOT_WRITABLE : PW_RULE_NOT_READABLE;
 }

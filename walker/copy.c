@@ -32,6 +32,12 @@ static size_t one_piece(const struct pw_memory *memory, pw_pa pa, size_t bytes)
 	return bytes;
 }
 
+/* A read-only window is not opened again by a callback. */
+static bool may_write_bytes(const struct pw_memory *memory, pw_pa pa, size_t bytes)
+{
+	return memory->write_bytes && !pw_window_at(memory, pa, bytes, false);
+}
+
 /* Moves one piece that lies within a page, or checks that it could be moved. */
 static bool move(const struct pw_memory *memory, pw_pa pa, char *buffer, size_t bytes,
 	enum direction direction)
@@ -43,7 +49,7 @@ static bool move(const struct pw_memory *memory, pw_pa pa, char *buffer, size_t 
 	case CHECK_READ:
 		return at || memory->read_bytes;
 	case CHECK_WRITE:
-		return at || memory->write_bytes;
+		return at || may_write_bytes(memory, pa, bytes);
 	case FROM_GUEST:
 		if (!at)
 			return memory->read_bytes &&
@@ -52,12 +58,24 @@ static bool move(const struct pw_memory *memory, pw_pa pa, char *buffer, size_t 
 		return true;
 	case TO_GUEST:
 		if (!at)
-			return memory->write_bytes &&
+			return may_write_bytes(memory, pa, bytes) &&
 			       memory->write_bytes(memory->ctx, pa, buffer, bytes);
 		memcpy(at, buffer, bytes);
 		return true;
 	}
 	return false;
+}
+
+/* Why a piece could not be moved. */
+static enum pw_status refusal(
+	const struct pw_memory *memory, pw_pa pa, size_t bytes, enum direction direction)
+{
+	bool write = direction == TO_GUEST || direction == CHECK_WRITE;
+
+	if (write && (pw_window_at(memory, pa, bytes, false) ||
+			     (memory->read_bytes && !memory->write_bytes)))
+		return PW_E_READ_ONLY;
+	return PW_NO_MEMORY;
 }
 
 /*
@@ -83,8 +101,8 @@ static enum pw_status transfer(const struct pw_space *space, pw_va va, char *buf
 			*why = hit;
 		if (!move(space->memory, hit.pa, buffer + *done, piece, direction)) {
 			*why = hit;
-			why->status = PW_NO_MEMORY;
-			return PW_NO_MEMORY;
+			why->status = (uint8_t)refusal(space->memory, hit.pa, piece, direction);
+			return (enum pw_status)why->status;
 		}
 		*done += piece;
 	}
@@ -133,8 +151,11 @@ enum pw_status pw_copy_some(const struct pw_space *space, pw_va va, void *to, si
 	pw_access access, size_t *done)
 {
 	struct pw_result why;
+	bool cut = wraps(va, bytes);
+	enum pw_status status;
 
-	if (wraps(va, bytes))
+	if (cut)
 		bytes = (size_t)(0 - va);
-	return transfer(space, va, to, bytes, access, FROM_GUEST, &why, done);
+	status = transfer(space, va, to, bytes, access, FROM_GUEST, &why, done);
+	return status == PW_OK && cut ? PW_E_RANGE : status;
 }

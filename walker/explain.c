@@ -82,7 +82,9 @@ static void put_reason(struct text *text, const struct pw_result *r)
 		put_hex(text, r->entry);
 		break;
 	case PW_NO_MEMORY:
-		put(text, "the table is not in memory");
+		/* From a copy: there is a page, and its data are missing. */
+		put(text,
+			r->page_size ? "the page is not in memory" : "the table is not in memory");
 		break;
 	case PW_PROTECTION:
 	case PW_PROTECTION_KEY:

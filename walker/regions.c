@@ -9,8 +9,13 @@
 
 void *memset(void *to, int byte, size_t bytes);
 
-/* Repetitions of fewer items than this are listed in full. */
+/*
+ * Repetitions of fewer items than this are listed in full, as long as the reads for it stay below a
+ * constant and half of all: short lists can be hidden behind long chains of tables, many times
+ * over.
+ */
 #define FEW            512
+#define AGAIN          PW_BIT(20)
 #define DEFAULT_BUDGET PW_BIT(26)
 
 void pw_regions_begin(struct pw_regions *regions, const struct pw_space *space, pw_va first,
@@ -243,6 +248,15 @@ static bool is_whole(const struct pw_iter *it)
 	return (it->first & low) == 0 && (it->last & low) == low;
 }
 
+/* A short list that cost `reads` may be given in full once more. */
+static bool again(struct pw_regions *regions, uint64_t reads)
+{
+	if (regions->again + reads > AGAIN + regions->it.reads / 2)
+		return false;
+	regions->again += reads;
+	return true;
+}
+
 static bool table(struct pw_regions *regions, struct pw_region *region)
 {
 	struct pw_iter *it = &regions->it;
@@ -252,11 +266,14 @@ static bool table(struct pw_regions *regions, struct pw_region *region)
 	bool in_run = continues_run(regions, role, whole);
 	struct pw_memo *memo = whole && regions->memo_slots ? find(regions, it->pa, role) : NULL;
 
-	regions->visit[below].memo = (struct pw_memo){it->pa, role, it->first, regions->items};
+	regions->visit[below].memo =
+		(struct pw_memo){.table = it->pa, .role = role, .first = it->first};
+	regions->visit[below].items = regions->items;
+	regions->visit[below].reads = it->reads;
 	regions->visit[below].whole = whole;
 	if (!memo || !memo->role || regions->expand)
 		return false;
-	if (memo->items >= FEW) {
+	if (memo->items >= FEW || (memo->items && !again(regions, memo->reads))) {
 		regions->items += memo->items;
 		pw_iter_skip(it);
 		return repetition(regions, memo->first, in_run, region);
@@ -266,6 +283,11 @@ static bool table(struct pw_regions *regions, struct pw_region *region)
 	return false;
 }
 
+static uint32_t at_most_32_bits(uint64_t count)
+{
+	return count < UINT32_MAX ? (uint32_t)count : UINT32_MAX;
+}
+
 static void leave(struct pw_regions *regions)
 {
 	unsigned below = regions->it.level - 1u;
@@ -273,7 +295,8 @@ static void leave(struct pw_regions *regions)
 
 	if (!regions->visit[below].whole)
 		return;
-	seen.items = regions->items - seen.items;
+	seen.items = at_most_32_bits(regions->items - regions->visit[below].items);
+	seen.reads = at_most_32_bits(regions->it.reads - regions->visit[below].reads);
 	remember(regions, &seen);
 }
 

@@ -159,7 +159,9 @@ enum pw_status pw_space_init_rules(struct pw_space *space, const struct pw_forma
 		apply_riscv(space, rules);
 	if (format->family == PW_FAMILY_ARM)
 		apply_arm(space, rules);
-	/* The last table of a format with XD: EFER.NXE is taken to be on. */
+	/* CR0.WP is taken to be on, and EFER.NXE where the entries have XD. */
+	if (format->family == PW_FAMILY_X86)
+		space->flags |= PW_SPACE_WP;
 	if (format->family == PW_FAMILY_X86 && format->entry_bytes == 8)
 		space->flags |= PW_SPACE_FETCH_BIT;
 	pw_space_finish(space);

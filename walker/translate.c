@@ -310,8 +310,11 @@ enum pw_status pw_translate_trace(const struct pw_space *space, pw_va va, pw_acc
 	struct descent d = from_root(space);
 	enum pw_status status = PW_OK;
 	unsigned level = f->levels;
+	struct pw_result unwanted;
 	bool more = true;
 
+	if (!result)
+		result = &unwanted;
 	*count = 0;
 	if (!pw_is_access(space, access))
 		return refuse_access(va, result);

@@ -18,8 +18,9 @@ extern "C" {
  * memory->read_bytes refuses a page in the middle.) Ranges may end at the top of the address space,
  * not wrap (PW_E_RANGE).
  *
- * Page data outside the memory give PW_NO_MEMORY. If why is not NULL, *why holds the translation
- * that failed, or that of the first page.
+ * Page data outside the memory give PW_NO_MEMORY, and in pw_copy_to() those that are there to be
+ * read only PW_E_READ_ONLY. If why is not NULL, *why holds the translation that failed, or that of
+ * the first page.
  */
 PW_API PW_NODISCARD enum pw_status pw_copy_from(const struct pw_space *space, pw_va va, void *to,
 	size_t bytes, pw_access access, struct pw_result *why);
@@ -30,7 +31,7 @@ PW_API PW_NODISCARD enum pw_status pw_copy_to(const struct pw_space *space, pw_v
 
 /*
  * Copies as much as there is from va on, up to `bytes`; *done bytes. The status is PW_OK if that is
- * all of them, otherwise the reason why it ends there.
+ * all of them, otherwise the reason why it ends there (PW_E_RANGE: the address space does).
  */
 PW_API PW_NODISCARD enum pw_status pw_copy_some(const struct pw_space *space, pw_va va, void *to,
 	size_t bytes, pw_access access, size_t *done);

@@ -38,7 +38,8 @@ struct pw_memo {
 	pw_pa table;
 	uint64_t role;  /* 0: this slot is free */
 	pw_va first;    /* where its complete visit began */
-	uint64_t items; /* regions' worth of entries in it: pages, BAD and lost ones */
+	uint32_t items; /* regions' worth of entries in it: pages, BAD and lost ones; */
+	uint32_t reads; /* entries read in that visit; neither counts beyond its largest number */
 };
 
 /*
@@ -54,9 +55,10 @@ struct pw_regions {
 	struct pw_iter it;
 	struct pw_region pending; /* may still grow */
 	bool has_pending, done;
-	uint64_t items;
+	uint64_t items, again; /* so far: items, and reads for lists given in full again */
 	struct {
 		struct pw_memo memo;
+		uint64_t items, reads; /* so far, when it began */
 		bool whole;
 	} visit[PW_MAX_LEVELS]; /* the tables between the root and the iterator */
 	struct {
@@ -75,9 +77,10 @@ struct pw_regions {
  * Begins to enumerate [first, last]. `scratch` remembers the tables met, so that a table met again
  * at the same level with the same folded rights after a complete first visit becomes a REPEATS
  * region instead of a second visit (repetitions of fewer than 512 pages are listed in full all the
- * same). Without scratch (NULL, 0), or when it is full, tables are visited as often as they are
- * met, and the budget, 2^26 entries unless set otherwise, bounds the work. PW_E_RANGE if
- * first > last: then there are no regions, and `status` says so too.
+ * same, until that costs more than everything else together). Without scratch (NULL, 0), or when it
+ * is full, tables are visited as often as they are met, and the budget, 2^26 entries unless set
+ * otherwise, bounds the work. PW_E_RANGE if first > last: then there are no regions, and `status`
+ * says so too.
  */
 PW_API void pw_regions_begin(struct pw_regions *regions, const struct pw_space *space, pw_va first,
 	pw_va last, void *scratch, size_t scratch_bytes);
