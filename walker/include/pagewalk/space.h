@@ -63,7 +63,7 @@ struct pw_x86_state {
 #define PW_RFLAGS_AC ((uint64_t)1 << 18)
 
 /*
- * A space. Read `format`, `root` and `memory` freely; the rest is derived by the init functions
+ * A space. Read `format`, `root`, `memory` and `pa_bits` freely; the rest is derived by the init functions
  * and private to the library.
  */
 struct pw_space {
