@@ -86,7 +86,8 @@ enum pw_status pw_build_reserve(struct pw_build *b)
 
 enum pw_status pw_build_finish(struct pw_build *b)
 {
-	pw_free_pending(b);
+	if (b->pending && b->pending->count)
+		pw_free_pending(b);
 	pw_hand_over(b);
 	return_reserve(b);
 	if (b->flush) {

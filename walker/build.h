@@ -182,8 +182,12 @@ bool pw_is_dead(const struct pw_build *b, pw_pa pa);
 
 /* ---- The flush list (build_flush.c) ---- */
 
-/* The translations of [first, last] (linear) are stale. */
-void pw_record(struct pw_build *b, pw_va first, pw_va last, unsigned level, bool tables);
+/*
+ * The translations of [first, last] (linear) are stale: entries of `level` have changed, and with
+ * them leaves of `leaf_level` or above.
+ */
+void pw_record(struct pw_build *b, pw_va first, pw_va last, unsigned level, unsigned leaf_level,
+	bool tables);
 /* Flushes what pages have been taken out of, then gives the pages waiting for that back. */
 void pw_free_pending(struct pw_build *b);
 /* Hands a table, or all tables taken out, to the flush list or back to the memory. */
@@ -321,6 +325,12 @@ PW_INLINE bool pw_peek_at(
 		return true;
 	}
 	return pw_load(b->format, b->space, table->pa + index * b->format->entry_bytes, entry);
+}
+
+/* A PAE CPU holds the root's entries in registers, which no flush of a range reloads. */
+PW_INLINE bool pw_is_in_registers(const struct pw_build *b, unsigned level)
+{
+	return b->format->family == PW_FAMILY_X86 && b->format->levels == 3 && level == b->top;
 }
 
 /* What an entry is, by the rules of the space. */

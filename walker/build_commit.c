@@ -12,13 +12,12 @@ static pw_va run_last(const struct pw_build *b, const struct pw_run *run)
 /*
  * Must a hole that became something be flushed? Not on x86 (SDM vol. 3A, "Caching Translation
  * Information": no entry for what is not present), EPT or Arm. RISC-V may cache invalid entries.
- * The root's entries of PAE are in registers.
  */
 static bool holes_are_cached(const struct pw_build *b, const struct pw_run *run)
 {
 	switch (b->format->family) {
 	case PW_FAMILY_X86:
-		return b->format->levels == 3 && run->tables && run->level == b->top;
+		return pw_is_in_registers(b, run->level);
 	case PW_FAMILY_EPT:
 	case PW_FAMILY_ARM:
 		return false;
@@ -44,7 +43,8 @@ static bool store_run(struct pw_build *b, const struct pw_run *run)
 	if (run->value)
 		b->written += run->count;
 	if (run->linked && holes_are_cached(b, run))
-		pw_record(b, run->at, run_last(b, run), run->tables ? 0 : run->level, run->tables);
+		pw_record(b, run->at, run_last(b, run), run->level, run->tables ? 0 : run->level,
+			run->tables);
 	b->refused |= refused;
 	return !refused;
 }
@@ -91,7 +91,8 @@ static void change_run(struct pw_build *b, const struct pw_run *run)
 	}
 	b->written += done;
 	if (done)
-		pw_record(b, run->at, run_last(b, run), run->level, run->tables);
+		pw_record(b, run->at, run_last(b, run), run->level, run->tables ? 0 : run->level,
+			run->tables);
 }
 
 /* Makes a hole; false if there is one, empty, already. */
@@ -128,7 +129,8 @@ static void clear_run(struct pw_build *b, const struct pw_run *run)
 		if (pw_is_present(row, entry)) {
 			bool table = pw_is_table(row, entry);
 
-			pw_record(b, at, pw_block_last(row, at), table ? 0 : run->level, table);
+			pw_record(b, at, pw_block_last(row, at), run->level, table ? 0 : run->level,
+				table);
 		}
 		pw_discard(b, run->level, run->index + i, entry);
 	}
@@ -144,7 +146,8 @@ static bool replace(struct pw_build *b, struct pw_run *run)
 		return false;
 	}
 	b->written++;
-	pw_record(b, run->at, run_last(b, run), run->level, run->tables);
+	/* A page that became a table: what is cached is the page. */
+	pw_record(b, run->at, run_last(b, run), run->level, run->level, run->tables);
 	return true;
 }
 

@@ -89,6 +89,8 @@ static void free_page(struct pw_build *b, unsigned level, uint64_t index, uint64
 
 	pa += index << row->shift & PW_LOW(shape->size_log2);
 	if (!wait) {
+		if (b->unflushed)
+			pw_free_pending(b);
 		b->memory->free_page(b->memory->ctx, pa, bytes);
 		return;
 	}
@@ -153,10 +155,7 @@ void pw_discard(struct pw_build *b, unsigned level, uint64_t index, uint64_t ent
 			free_page(b, level, index, entry, !b->unlinked);
 		break;
 	case PW_TABLE:
-		if (b->pending && !b->unlinked) {
-			b->unflushed = true;
-			pw_free_pending(b);
-		}
+		b->unflushed |= b->pending && !b->unlinked;
 		bury_tree(b, level - 1,
 			pw_table_address(b->format, b->space, pw_row(b, level), entry));
 		break;

@@ -42,15 +42,15 @@ static void add(struct pw_flush *flush, struct pw_flush_range range)
 		flush->everything = true;
 }
 
-void pw_record(struct pw_build *b, pw_va first, pw_va last, unsigned level, bool tables)
+void pw_record(struct pw_build *b, pw_va first, pw_va last, unsigned level, unsigned leaf_level,
+	bool tables)
 {
 	const struct pw_space *space = b->space;
 	unsigned bits = b->format->va_bits;
 
 	if (!b->flush || b->flush->everything)
 		return;
-	/* A PAE CPU holds the root's entries in registers, which no range flush reloads. */
-	if (b->format->family == PW_FAMILY_X86 && b->format->levels == 3 && tables && level > 1) {
+	if (pw_is_in_registers(b, level)) {
 		b->flush->everything = true;
 		return;
 	}
@@ -59,8 +59,9 @@ void pw_record(struct pw_build *b, pw_va first, pw_va last, unsigned level, bool
 		first = b->first;
 	if (last > b->last)
 		last = b->last;
-	add(b->flush, (struct pw_flush_range){pw_extend(space->extension, bits, first),
-			      pw_extend(space->extension, bits, last), (uint8_t)level, tables});
+	add(b->flush,
+		(struct pw_flush_range){pw_extend(space->extension, bits, first),
+			pw_extend(space->extension, bits, last), (uint8_t)leaf_level, tables});
 }
 
 static void hand_back(const struct pw_memory *memory, struct pw_flush *flush)
@@ -131,8 +132,6 @@ void pw_free_pending(struct pw_build *b)
 	const struct pw_memory *memory = b->memory;
 	struct pw_pending *pending = b->pending;
 
-	if (!pending)
-		return;
 	if (b->unflushed)
 		(void)flush_now(b);
 	b->unflushed = false;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Arbitrary memory, root, registers and addresses: translation, iteration, regions and copies never
- * crash, never read outside the image, read a bounded number of entries, and agree with each other;
- * windows and callbacks give the same answers.
+ * crash, never read outside the image, never write, read a bounded number of entries, and agree
+ * with each other; windows and callbacks give the same answers.
  */
 #include "random_tables.h"
 
@@ -178,35 +178,95 @@ static void fuzz_iterate(const struct pw_space *space, const struct input *input
 	EXPECT(it.reads <= (uint64_t)STEPS_MAX * PW_MAX_LEVELS);
 }
 
-static void fuzz_regions(
-	struct world *world, const struct pw_space *space, const struct input *input)
+static bool same_page(const struct pw_space *space, pw_va va, pw_va other)
 {
-	static uint64_t scratch[PW_REGIONS_SCRATCH(64) / sizeof(uint64_t)];
-	struct pw_regions regions;
-	struct pw_region region;
+	struct pw_result a, b;
+
+	(void)!pw_translate(space, va, PW_ACCESS_ANY, &a);
+	(void)!pw_translate(space, other, PW_ACCESS_ANY, &b);
+	return a.status == b.status && a.pa == b.pa && a.page_size == b.page_size &&
+	       a.user == b.user && a.supervisor == b.supervisor;
+}
+
+/* A region, at its first and last address and somewhere between. */
+static void expect_region(
+	const struct pw_space *space, const struct pw_region *region, uint64_t any)
+{
+	static const uint8_t statuses[] = {[PW_REGION_MAPPED] = PW_OK,
+		[PW_REGION_BAD] = PW_RESERVED,
+		[PW_REGION_LOST] = PW_NO_MEMORY};
+	pw_va size = region->last - region->first;
+	const pw_va at[] = {0, size, size == UINT64_MAX ? any : any % (size + 1)};
+
+	for (unsigned i = 0; i < 3; i++) {
+		pw_va va = region->first + at[i];
+
+		if (region->kind == PW_REGION_REPEATS)
+			EXPECT(same_page(space, va, region->repeats + at[i]));
+		else if (region->kind == PW_REGION_MAPPED)
+			expect_mapped(space, va, region->pa + at[i], region->page_size);
+		else
+			EXPECT(pw_translate(space, va, PW_ACCESS_ANY, NULL) ==
+				(enum pw_status)statuses[region->kind]);
+	}
+}
+
+/* Nothing is listed between `from` and `to`: nothing is there. */
+static void expect_nothing(const struct pw_space *space, pw_va from, pw_va to)
+{
+	enum pw_status status = pw_translate(space, from, PW_ACCESS_ANY, NULL);
+
+	EXPECT(from == to || status == PW_NOT_PRESENT || status == PW_NON_CANONICAL);
+}
+
+static bool same_region(const struct pw_region *a, const struct pw_region *b)
+{
+	return a->first == b->first && a->last == b->last && a->kind == b->kind &&
+	       a->level == b->level && a->pa == b->pa && a->page_size == b->page_size &&
+	       a->grant == b->grant && a->entry == b->entry && a->repeats == b->repeats;
+}
+
+static void begin_regions(struct pw_regions *regions, const struct pw_space *space,
+	const struct input *input, uint64_t *scratch, size_t bytes)
+{
+	pw_regions_begin(regions, space, input->va, input->last, scratch,
+		input->seed & 4 ? bytes - input->seed % 8 : 0);
+	regions->budget = READS_MAX;
+	regions->expand = input->seed & 8;
+}
+
+/* Both doors give the same list, within the budget, and it is true. */
+static void fuzz_regions(struct world *world, const struct pw_space *windows,
+	const struct pw_space *callbacks, const struct input *input)
+{
+	static uint64_t scratch[2][PW_REGIONS_SCRATCH(64) / sizeof(uint64_t)];
+	struct pw_regions regions, also;
+	struct pw_region region, other;
 	pw_va next = input->va;
 	bool more = true;
 
 	world->reads = 0;
-	pw_regions_begin(&regions, space, input->va, input->last, scratch,
-		input->seed & 4 ? sizeof scratch : 0);
-	regions.budget = READS_MAX;
-	regions.expand = input->seed & 8;
+	begin_regions(&regions, windows, input, scratch[0], sizeof scratch[0]);
+	begin_regions(&also, callbacks, input, scratch[1], sizeof scratch[1]);
 	while (pw_regions_next(&regions, &region)) {
+		EXPECT(pw_regions_next(&also, &other) && same_region(&region, &other));
 		EXPECT(more && region.first >= next && region.first <= region.last);
 		EXPECT(region.last <= input->last);
-		if (region.kind == PW_REGION_MAPPED) {
-			expect_mapped(space, region.first, region.pa, region.page_size);
-			expect_mapped(space, region.last, region.pa + (region.last - region.first),
-				region.page_size);
-		}
 		if (region.kind == PW_REGION_REPEATS)
 			EXPECT(region.repeats + (region.last - region.first) < region.first);
+		expect_nothing(windows, next, region.first);
+		expect_region(windows, &region, input->seed);
 		next = region.last + 1;
 		more = next != 0;
 	}
+	EXPECT(!pw_regions_next(&also, &other) && also.status == regions.status);
 	EXPECT(regions.status == PW_OK || regions.status == PW_E_BUDGET ||
 		regions.status == PW_E_RANGE);
+	EXPECT(regions.status != PW_E_BUDGET ||
+		(regions.position >= next && regions.position == also.position));
+	if (regions.status == PW_OK && more && input->last >= next)
+		expect_nothing(windows, next, input->last);
+	EXPECT(regions.it.reads <= READS_MAX && world->reads <= READS_MAX);
 }
 
 static void fuzz_copy(
@@ -235,6 +295,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct input input;
 	struct world world;
 	size_t formats = 0;
+	uint8_t *before;
 
 	if (size < sizeof input)
 		return 0;
@@ -246,14 +307,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		input.root = input.root % 8 * TABLE_BYTES;
 
 	make_world(&world, &input, format, data + sizeof input, size - sizeof input);
+	before = malloc((size_t)world.image.size + 1);
+	EXPECT(before != NULL);
+	memcpy(before, world.image.bytes, (size_t)world.image.size);
 	if (make_space(&windows, &input, format, &world.windows) &&
 		make_space(&callbacks, &input, format, &world.callbacks)) {
 		world.entry_bytes = callbacks.format->entry_bytes;
 		fuzz_translate(&world, &windows, &callbacks, &input);
 		fuzz_iterate(&windows, &input);
-		fuzz_regions(&world, &windows, &input);
+		fuzz_regions(&world, &windows, &callbacks, &input);
 		fuzz_copy(&windows, &callbacks, &input);
 	}
+	EXPECT(memcmp(before, world.image.bytes, (size_t)world.image.size) == 0);
+	free(before);
 	free(world.image.bytes);
 	return 0;
 }

@@ -1,26 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "access_groups.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define CHOICE(settings)                                                                           \
-	{                                                                                          \
-		settings, COUNT(settings)                                                          \
-	}
-/* A choice of one setting or none. */
-#define BIT(name_, field_, flip_)                                                                  \
-	{                                                                                          \
-		(const struct model_setting[]){{name_, field_, flip_}}, 1                          \
-	}
-
-#define LINK     (MODEL_P | MODEL_W | MODEL_U | MODEL_A)
-#define BIT_N(n) (UINT64_C(1) << (n))
+#include "access_choices.h"
 
 /* ---- What to choose from ---- */
-
-static const struct model_setting write_or_fetch[] = {
-	{"write", MODEL_ACCESS, PW_ACCESS_READ ^ PW_ACCESS_WRITE},
-	{"fetch", MODEL_ACCESS, PW_ACCESS_READ ^ PW_ACCESS_FETCH},
-};
 
 static const struct model_setting any_access[] = {
 	{"write", MODEL_ACCESS, PW_ACCESS_READ ^ PW_ACCESS_WRITE},
@@ -107,21 +88,6 @@ static const struct model_setting pkrs_bits[] = {
 	{"pkrs.0.wd,14.ad,15.wd", MODEL_PKRS, BIT_N(1) | BIT_N(28) | BIT_N(31)},
 };
 
-#define USER             BIT("user", MODEL_ACCESS, PW_ACCESS_USER)
-#define IMPLICIT         BIT("implicit", MODEL_ACCESS, PW_ACCESS_IMPLICIT)
-#define TWICE            BIT("twice", MODEL_TWICE, 1)
-#define PTE(name, bit)   BIT("pte." name, MODEL_PTE, bit)
-#define PDE(name, bit)   BIT("pde." name, MODEL_PDE, bit)
-#define PDPTE(name, bit) BIT("pdpte." name, MODEL_PDPTE, bit)
-#define PML4E(name, bit) BIT("pml4e." name, MODEL_PML4E, bit)
-#define WP               BIT("cr0.wp", MODEL_CR0, PW_CR0_WP)
-#define SMEP             BIT("cr4.smep", MODEL_CR4, PW_CR4_SMEP)
-#define SMAP             BIT("cr4.smap", MODEL_CR4, PW_CR4_SMAP)
-#define PKE              BIT("cr4.pke", MODEL_CR4, PW_CR4_PKE)
-#define PKS              BIT("cr4.pks", MODEL_CR4, PW_CR4_PKS)
-#define AC               BIT("rflags.ac", MODEL_RFLAGS, PW_RFLAGS_AC)
-#define NXE              BIT("efer.nxe", MODEL_EFER, PW_EFER_NXE)
-
 /* Every bit of an entry, by number. */
 #define ONE(entry, field, n) {entry "." #n, field, BIT_N(n)},
 #define TEN(entry, field, tens)                                                                    \
@@ -162,29 +128,9 @@ static const struct model_setting any_bit[] = {
 		any_bit, 64 * (levels)                                                             \
 	}
 
-/* ---- The base cases ---- */
-
-#define PAE  PW_CR4_PAE
-#define LONG (PW_EFER_LME | PW_EFER_LMA)
-#define NX   MODEL_NX
-
-#define BASE(pte, pde, pdpte, cr0, cr4, efer)                                                      \
-	{                                                                                          \
-		{                                                                                  \
-			[MODEL_PTE] = (pte), [MODEL_PDE] = (pde), [MODEL_PDPTE] = (pdpte),         \
-			[MODEL_PML4E] = LINK, [MODEL_PML5E] = LINK,                                \
-			[MODEL_CR0] = PW_CR0_PE | PW_CR0_PG | (cr0), [MODEL_CR4] = (cr4),          \
-			[MODEL_EFER] = (efer), [MODEL_WIDTH] = 36, [MODEL_ACCESS] = PW_ACCESS_READ \
-		}                                                                                  \
-	}
-
 /* ---- The matrix of kvm-unit-tests ---- */
 
-/*
- * Its rules: key rights only where keys are on, bit 13 of a PDE only where it is a page, and one
- * reserved bit at a time. Its further rule, no SMEP, has to do with where its code lies.
- */
-static bool matrix_is_legal(const struct model_case *c)
+bool model_matrix_is_legal(const struct model_case *c)
 {
 	uint64_t pte = c->field[MODEL_PTE], pde = c->field[MODEL_PDE];
 	uint64_t reserved = BIT_N(36) | BIT_N(51);
@@ -210,14 +156,14 @@ static bool matrix_is_legal(const struct model_case *c)
 const struct model_group model_matrix = {
 	.name = "4-level, the matrix of kvm-unit-tests",
 	.base = BASE(0, 0, LINK, 0, PAE, LONG),
-	.is_legal = matrix_is_legal,
+	.is_legal = model_matrix_is_legal,
 	.choices = {MATRIX_CHOICES},
 };
 
 const struct model_group model_matrix_la57 = {
 	.name = "5-level, the matrix of kvm-unit-tests",
 	.base = BASE(0, 0, LINK, 0, PAE | PW_CR4_LA57, LONG),
-	.is_legal = matrix_is_legal,
+	.is_legal = model_matrix_is_legal,
 	.choices = {MATRIX_CHOICES},
 };
 
@@ -286,7 +232,6 @@ const struct model_group model_huge = {
 
 /* ---- Bit by bit ---- */
 
-#define PAGE       (LINK | MODEL_D)
 #define SOME_PAGES PDE("ps", MODEL_PS), PDPTE("ps", MODEL_PS)
 
 const struct model_group model_bits_long = {
@@ -322,5 +267,12 @@ const struct model_group model_pairs = {
 	.name = "4-level, every two bits of the entries",
 	.base = BASE(PAGE, LINK, LINK, PW_CR0_WP, PAE, LONG),
 	.choices = {CHOICE(write_or_fetch), USER, ANY_BIT(4), ANY_BIT(4), SOME_PAGES, NXE,
+		CHOICE(some_widths)},
+};
+
+const struct model_group model_pairs_la57 = {
+	.name = "5-level, every two bits of the entries",
+	.base = BASE(PAGE, LINK, LINK, PW_CR0_WP, PAE | PW_CR4_LA57, LONG),
+	.choices = {CHOICE(write_or_fetch), USER, ANY_BIT(5), ANY_BIT(5), SOME_PAGES, NXE,
 		CHOICE(some_widths)},
 };

@@ -28,5 +28,16 @@ extern const struct model_group model_bits_la57;
 extern const struct model_group model_bits_pae;
 extern const struct model_group model_bits_32;
 extern const struct model_group model_pairs; /* any two bits, 4-level */
+extern const struct model_group model_pairs_la57;
+
+/* For a CPU to try: with bits that are reserved on all of them, and without what KVM has not. */
+extern const struct model_group model_cpu_long;
+extern const struct model_group model_cpu_la57;
+extern const struct model_group model_cpu_huge;
+extern const struct model_group model_cpu_huge_la57;
+extern const struct model_group model_cpu_pae;
+extern const struct model_group model_cpu_32;
+extern const struct model_group model_cpu_none;
+extern const struct model_group model_cpu_none_ring3;
 
 #endif

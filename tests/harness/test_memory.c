@@ -227,8 +227,11 @@ void test_memory_end(struct test_memory *tm)
 
 bool test_memory_is_sound(const struct test_memory *tm)
 {
-	for (uint64_t i = 0; i < tm->size; i++) {
-		if (!tm->state[i / TEST_GRAIN] && tm->bytes[i] != TEST_POISON)
+	uint8_t poison[TEST_GRAIN];
+
+	memset(poison, TEST_POISON, sizeof poison);
+	for (uint64_t i = 0; i < tm->size / TEST_GRAIN; i++) {
+		if (!tm->state[i] && memcmp(tm->bytes + i * TEST_GRAIN, poison, TEST_GRAIN) != 0)
 			return false;
 	}
 	return tm->faults == 0;

@@ -149,6 +149,11 @@ Test(access_model, every_two_bits_of_4_levels)
 	try_all(&model_pairs);
 }
 
+Test(access_model, every_two_bits_of_5_levels)
+{
+	try_all(&model_pairs_la57);
+}
+
 Test(access_model, every_two_bits_of_pae)
 {
 	try_all(&model_bits_pae);

@@ -96,10 +96,12 @@ static void part_of_a_page(struct fixture *f, unsigned level, bool protect)
 	uint64_t page = block(f->format, 0), size = block(f->format, level);
 	pw_va va = pw_format_extend(f->format, size), middle = va + size / 2;
 	pw_rights before = read_write(f->format), after = read_only(f->format);
+	int64_t allocations;
 
 	if (f->format->encode[after & PW_RIGHTS_MASK] == PW_CANNOT)
 		return;
 	cr_assert(pw_map(&f->space, va, size, size, before, &f->flush) == PW_OK);
+	allocations = f->tm.allocations;
 	if (protect)
 		cr_assert(pw_protect(&f->space, middle, page, after, &f->flush) == PW_OK,
 			"%s level %u", f->format->name, level);
@@ -116,7 +118,8 @@ static void part_of_a_page(struct fixture *f, unsigned level, bool protect)
 	fixture_expect(f, va, size, block(f->format, level - 1), before);
 	fixture_expect(
 		f, va + (size - page), size + size - page, block(f->format, level - 1), before);
-	/* Only the border's path is divided. */
+	/* Only the border's path is divided, and no more tables are taken than that needs. */
+	cr_assert(f->tm.allocations - allocations == level);
 	cr_assert(f->flush.splits == level, "%llu splits", (unsigned long long)f->flush.splits);
 	f->flush.splits = 0;
 	cr_assert(pw_unmap(&f->space, va, size, &f->flush) == PW_OK);
@@ -128,6 +131,7 @@ Test(build, part_of_a_huge_page_in_every_format)
 {
 	const struct pw_format *format;
 	static struct fixture f;
+	unsigned sizes = 0;
 
 	for (size_t i = 0; (format = pw_format_at(i)); i++) {
 		for (unsigned level = 1; level < format->levels; level++) {
@@ -136,14 +140,17 @@ Test(build, part_of_a_huge_page_in_every_format)
 
 			/* Two of them must fit, at their own physical addresses. */
 			if (!divisible || block(format, level) * 2 >> (format->va_bits - 1) ||
-				block(format, level) * 2 >> 31 > (format->entry_bytes == 4 ? 0 : ~0u))
+				block(format, level) * 2 >> 31 >
+					(format->entry_bytes == 4 ? 0 : ~0u))
 				continue;
 			fixture_begin(&f, format, level & 1);
 			part_of_a_page(&f, level, true);
 			part_of_a_page(&f, level, false);
 			fixture_end(&f);
+			sizes++;
 		}
 	}
+	cr_assert(sizes > 25, "only %u sizes of huge pages were divided", sizes);
 }
 
 Test(build, mixed_sizes_up_to_the_largest)
@@ -175,8 +182,8 @@ Test(build, the_top_of_the_address_space)
 	cr_assert(pw_map(&f.space, UINT64_C(0x7ffffffff000), 0, PAGE, PW_R, NULL) == PW_OK);
 	fixture_expect(&f, UINT64_C(0xfffffffffffff000), 0, PAGE, PW_R);
 	fixture_expect(&f, UINT64_C(0x7ffffffff000), 0, PAGE, PW_R);
-	cr_assert(pw_unmap(&f.space, UINT64_C(0xffff800000000000), UINT64_C(1) << 47, NULL) ==
-		  PW_OK);
+	cr_assert(
+		pw_unmap(&f.space, UINT64_C(0xffff800000000000), UINT64_C(1) << 47, NULL) == PW_OK);
 	fixture_expect_hole(&f, UINT64_C(0xfffffffffffff000));
 	fixture_end(&f);
 }
@@ -224,10 +231,10 @@ Test(build, ranges_that_are_refused)
 			rows[i].what);
 		refused(rows[i].status, pw_free(&f.space, rows[i].va, rows[i].size, NULL),
 			rows[i].what);
-		refused(rows[i].status,
-			pw_protect(&f.space, rows[i].va, rows[i].size, PW_R, NULL), rows[i].what);
-		refused(rows[i].status,
-			pw_allocate(&f.space, rows[i].va, rows[i].size, PW_R, NULL), rows[i].what);
+		refused(rows[i].status, pw_protect(&f.space, rows[i].va, rows[i].size, PW_R, NULL),
+			rows[i].what);
+		refused(rows[i].status, pw_allocate(&f.space, rows[i].va, rows[i].size, PW_R, NULL),
+			rows[i].what);
 	}
 	cr_assert(test_memory_equals(&f.tm, copy) && f.tm.tables_out == 1);
 	free(copy);
@@ -294,6 +301,48 @@ Test(build, rules_of_the_space_count)
 	fixture_end(&f);
 }
 
+/* Pages that an entry cannot name go back, and smaller ones do not help. */
+Test(build, pages_beyond_the_width)
+{
+	static struct fixture f;
+	struct pw_rules narrow = {.pa_bits = 30};
+	struct pw_space space;
+
+	fixture_begin(&f, &pw_format_x86_32, true);
+	cr_assert(pw_space_init_rules(&space, f.format, f.space.root, &f.tm.memory, &narrow) ==
+		  PW_OK);
+	refused(PW_E_NO_TABLES, pw_allocate(&space, 0, 4 * MIB, PW_R | PW_W | PW_X, NULL),
+		"pages at 1 GiB");
+	cr_assert(f.tm.page_bytes_out == 0 && f.tm.tables_out == 1);
+	fixture_end(&f);
+}
+
+/* More holes in tables that are there than a spare table has room to note. */
+Test(build, allocating_between_pages_that_are_there)
+{
+	static struct fixture f;
+	pw_rights rights = PW_R | PW_W;
+
+	for (int windows = 0; windows < 2; windows++) {
+		fixture_begin(&f, &pw_format_x86_64, windows);
+		f.tm.largest_page = PAGE;
+		for (unsigned i = 0; i <= 4; i++)
+			cr_assert(pw_map(&f.space, i * 2 * MIB, 0, PAGE, rights, NULL) == PW_OK);
+		cr_assert(pw_allocate(&f.space, PAGE, 2 * MIB * 4, rights, NULL) == PW_E_EXISTS);
+		for (unsigned i = 1; i < 4; i++)
+			fixture_set_entry(&f, i * 2 * MIB, 0);
+		cr_assert(
+			pw_allocate(&f.space, PAGE, 2 * MIB * 4 - PAGE, rights, &f.flush) == PW_OK);
+		cr_assert(f.tm.page_count == 4 * 512 - 1 && f.flush.tables_allocated == 0);
+		cr_assert(f.tm.tables_out == 1 + 2 + 5, "spare tables go back");
+		for (pw_va va = PAGE; va < 8 * MIB; va += PAGE)
+			fixture_expect(&f, va, UINT64_C(0x40000000) + va - PAGE, PAGE, rights);
+		cr_assert(pw_free(&f.space, PAGE, 2 * MIB * 4 - PAGE, NULL) == PW_OK);
+		cr_assert(f.tm.page_count == 0);
+		fixture_end(&f);
+	}
+}
+
 /* PSE-36: the address of a 4 MiB page has two fields, and only such pages lie above 4 GiB. */
 Test(build, pse36_addresses)
 {
@@ -305,6 +354,9 @@ Test(build, pse36_addresses)
 	fixture_expect(&f, 0, 4 * GIB - 8 * MIB, 4 * MIB, all);
 	fixture_expect(&f, 8 * MIB, 4 * GIB, 4 * MIB, all);
 	fixture_expect(&f, 12 * MIB + 5, 4 * GIB + 4 * MIB + 5, 4 * MIB, all);
+	refused(PW_OK, pw_map(&f.space, 2 * GIB - PAGE, 4 * GIB - PAGE, 4 * MIB + PAGE, all, NULL),
+		"a small page below, a large one above");
+	fixture_expect(&f, 2 * GIB, 4 * GIB, 4 * MIB, all);
 	refused(PW_E_RANGE, pw_map(&f.space, GIB, 4 * GIB, PAGE, all, NULL), "4 KiB above");
 	refused(PW_E_RANGE, pw_map(&f.space, GIB, 5 * GIB, 4 * MIB + PAGE, all, NULL), "tail");
 	refused(PW_E_UNSUPPORTED, pw_unmap(&f.space, 8 * MIB, PAGE, NULL), "cannot be divided");
@@ -352,6 +404,5 @@ Test(build, single_entries)
 	cr_assert(pw_read_pte(&f.space, 0x1000, &entry, &level) == PW_RESERVED && level == 7);
 	cr_assert(pw_write_pte(&f.space, 0x1000, PTE_P | UINT64_C(1) << 51 | 0x5000, 0) == PW_OK,
 		"a BAD entry can be mended");
-	f.space.window.read_only = true;
 	fixture_end(&f);
 }

@@ -130,9 +130,12 @@ static uint64_t count_tables(const struct world *w, pw_pa table, unsigned level)
 	const struct pw_level *row = &w->format->level[level];
 	unsigned bytes = w->format->entry_bytes;
 	uint64_t tables = 1, entries = pw_level_entries(row);
+	bool used = level + 1u == w->format->levels;
 
-	for (uint64_t i = 0; i < entries && level; i++) {
+	for (uint64_t i = 0; i < entries && (level || !used); i++) {
 		uint64_t entry = test_memory_load(&w->tm, table + i * bytes, bytes);
+
+		used |= entry != 0;
 
 		cr_assert(pw_entry_kind(w->format, level, entry) != PW_BAD, "%s: a BAD entry",
 			w->format->name);
@@ -140,6 +143,7 @@ static uint64_t count_tables(const struct world *w, pw_pa table, unsigned level)
 			tables += count_tables(
 				w, pw_entry_address(w->format, level, entry), level - 1);
 	}
+	cr_assert(used, "%s: an empty table is kept", w->format->name);
 	return tables;
 }
 
