@@ -106,9 +106,10 @@ struct guest_done {
 
 /* What a GUEST_CALL_BATCH says of the struct guest_batch. */
 enum guest_batch_stage {
-	GUEST_BATCH_WANTED = 0, /* it is free; answers AGREE: the VMM filled it, NONE: that was all */
-	GUEST_BATCH_READY = 1,  /* tables and registers are as it asks; the accesses come next */
-	GUEST_BATCH_DONE = 2,   /* the accesses have been made, and it says what became of them */
+	GUEST_BATCH_WANTED =
+		0, /* it is free; answers AGREE: the VMM filled it, NONE: that was all */
+	GUEST_BATCH_READY = 1, /* tables and registers are as it asks; the accesses come next */
+	GUEST_BATCH_DONE = 2,  /* the accesses have been made, and it says what became of them */
 };
 
 struct guest_batch_call {
@@ -153,10 +154,10 @@ struct guest_store {
 
 struct guest_access {
 	uint64_t va;
-	uint64_t cr2;        /* answer, where the vector is 14 */
-	uint32_t access;     /* GUEST_ACCESS_... */
-	uint32_t value;      /* to write; answer: what was read, or what the fetched code gave back */
-	uint32_t vector;     /* answer: GUEST_NO_FAULT, 13 or 14 */
+	uint64_t cr2;    /* answer, where the vector is 14 */
+	uint32_t access; /* GUEST_ACCESS_... */
+	uint32_t value;  /* to write; answer: what was read, or what the fetched code gave back */
+	uint32_t vector; /* answer: GUEST_NO_FAULT, 13 or 14 */
 	uint32_t error_code; /* answer */
 };
 
@@ -165,13 +166,13 @@ struct guest_batch {
 	uint32_t version;   /* GUEST_BATCH_VERSION */
 	uint32_t long_mode; /* 1 or 0 */
 	uint32_t cpuid_1_edx, cpuid_7_ebx, cpuid_7_ecx, cpuid_80000001_edx;
-	uint64_t root;      /* 4-level or 5-level, or PAE: maps the guest's image, low, */
-	uint64_t root_32;   /* and for 32-bit paging */
+	uint64_t root;    /* 4-level or 5-level, or PAE: maps the guest's image, low, */
+	uint64_t root_32; /* and for 32-bit paging */
 	uint64_t tables[GUEST_BATCH_TABLES]; /* pages of zeros */
 
 	/* From the VMM: */
 	uint64_t cr0, cr3, cr4, efer, rflags; /* of rflags, AC counts */
-	uint32_t pkru; /* with CR4.PKE */
+	uint32_t pkru;                        /* with CR4.PKE */
 	uint32_t stores_count, accesses_count;
 	uint32_t reserved;
 	struct guest_store stores[GUEST_BATCH_STORES];

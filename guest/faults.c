@@ -63,8 +63,8 @@ static const struct attempt attempts[] = {
 	{"read where there are no tables", NO_TABLES + 8, READ, PF, 0, false},
 	{"read of an address that is not canonical", NOT_CANONICAL, READ, GP, 0, false},
 	{"read of a read-only page", READ_ONLY, READ, NONE, 0, false},
-	{"write to a read-only page", READ_ONLY + 0xfff, WRITE, PF, P | WR, false},
-	{"write to it with CR0.WP off", READ_ONLY + 0xfff, WRITE, NONE, 0, true},
+	{"write to a read-only page", READ_ONLY + 0xffc, WRITE, PF, P | WR, false},
+	{"write to it with CR0.WP off", READ_ONLY + 0xffc, WRITE, NONE, 0, true},
 	{"write to a writable page", WRITABLE, WRITE, NONE, 0, false},
 	{"fetch from a no-execute page", WRITABLE, FETCH, PF, P | ID, false},
 	{"fetch from an executable page", CODE, FETCH, NONE, 0, false},
@@ -162,7 +162,7 @@ int main(void)
 		if (!is_possible(&attempts[i]))
 			continue;
 		x86_write_cr0(attempts[i].without_wp ? cr0 & ~CR0_WP : cr0 | CR0_WP);
-		outcome = probe_access(attempts[i].va, attempts[i].access);
+		outcome = probe_access(attempts[i].va, attempts[i].access, 0);
 		as_expected &= report(&attempts[i], &outcome);
 	}
 	return !as_expected;

@@ -163,7 +163,7 @@ void probe_in_ring3(uint64_t va, uint64_t code, uint64_t end)
 	probe_enter_ring3();
 }
 
-/* The fetched code ends with HLT, alone or after a MOV: both ends would do, and one is there. */
+/* Where its HLT stands. */
 static uint64_t end_of_fetched(uint64_t va, uint32_t value)
 {
 	return value ? va + PROBE_MOV_BYTES : va;
@@ -172,8 +172,8 @@ static uint64_t end_of_fetched(uint64_t va, uint32_t value)
 static void access_in_ring3(uint64_t va, uint32_t access, uint32_t value)
 {
 	if (access & GUEST_ACCESS_IMPLICIT)
-		probe_in_ring3(va, (uintptr_t)probe_user_descriptor,
-			(uintptr_t)probe_user_descriptor_end);
+		probe_in_ring3(
+			va, (uintptr_t)probe_user_descriptor, (uintptr_t)probe_user_descriptor_end);
 	else if (access & GUEST_ACCESS_WRITE)
 		probe_in_ring3(va, (uintptr_t)probe_user_write, (uintptr_t)probe_user_write_end);
 	else if (access & GUEST_ACCESS_FETCH)

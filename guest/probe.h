@@ -15,9 +15,7 @@ struct probe_outcome {
 /* CR2 before the access. */
 #define PROBE_CR2 UINT64_C(0xc0ffee000)
 
-/*
- * A page that is to be fetched from must start with the instruction of the ring that fetches, or
- * with a MOV to EAX and then that.
+/* What is fetched must be the instruction of the ring that fetches, or a MOV to EAX and then that.
  */
 #define PROBE_CODE_RING0 0xc3 /* ret */
 #define PROBE_CODE_RING3 0xf4 /* hlt, which ring 3 may not: its #GP is the way back */
@@ -32,9 +30,10 @@ void probe_init(void);
 
 /*
  * `access` is one of GUEST_ACCESS_READ, WRITE and FETCH, with or without USER; four bytes at va, of
- * which WRITE makes `value`. READ with IMPLICIT is the processor's own read of a descriptor: at va
- * there must be that of a byte-granular data segment for ring 3, and the value is its limit. The
- * flags are those in force, AC included.
+ * which WRITE makes `value`. For FETCH in ring 3 a value other than 0 says that there is a MOV.
+ * READ with IMPLICIT is the processor's own read of a descriptor: at va there must be that of a
+ * byte-granular data segment for ring 3, and the value is its limit. The flags are those in force,
+ * AC included.
  */
 struct probe_outcome probe_access(uint64_t va, uint32_t access, uint32_t value);
 

@@ -11,6 +11,7 @@
 #define PTE_USER          (UINT64_C(1) << 2)
 #define PTE_WRITE_THROUGH (UINT64_C(1) << 3)
 #define PTE_CACHE_DISABLE (UINT64_C(1) << 4)
+#define PTE_ACCESSED      (UINT64_C(1) << 5)
 #define PTE_LARGE         (UINT64_C(1) << 7) /* above level 0 */
 #define PTE_PAT_4K        (UINT64_C(1) << 7) /* at level 0 */
 #define PTE_GLOBAL        (UINT64_C(1) << 8)

@@ -25,6 +25,10 @@
 #define MADT_GPA      (ROM_FIRST + 0x0080)
 #define MP_GPA        (ROM_FIRST + 0x1000)
 #define MP_CONFIG_GPA (ROM_FIRST + 0x1010)
+#define CALLS_GPA     (ROM_FIRST + 0x3000)
+
+#define VECTORS   256
+#define DATA_AREA 0x400
 
 unsigned firmware_memory_map(
 	const struct vmm_vm *vm, struct firmware_range ranges[FIRMWARE_RANGES_MAX])
@@ -192,7 +196,7 @@ static void write_mp(const struct vmm_vm *vm)
 /* What programs that outlived the BIOS still look up there. */
 static void write_data_areas(const struct vmm_vm *vm)
 {
-	struct table data = table_begin(vm, FIRMWARE_DATA_FIRST);
+	struct table data = table_begin(vm, DATA_AREA);
 	struct table extended = table_begin(vm, FIRMWARE_HIGH_FIRST);
 
 	table_patch(&data, 0x00, 0x3f8, 2);                     /* the serial port */
@@ -205,8 +209,25 @@ static void write_data_areas(const struct vmm_vm *vm)
 	table_put(&extended, 1, 1); /* its size in KiB */
 }
 
+/* Programs that ask a BIOS must hear "no" rather than run into nothing. */
+static void write_vectors(const struct vmm_vm *vm)
+{
+	/* push %bp; mov %sp, %bp; orb $1, 6(%bp); pop %bp; iret: carry in the saved flags */
+	static const uint8_t refuse[] = {0x55, 0x89, 0xe5, 0x80, 0x4e, 0x06, 0x01, 0x5d, 0xcf};
+	struct table vectors = table_begin(vm, 0);
+	struct table calls = table_begin(vm, CALLS_GPA);
+
+	for (unsigned i = 0; i < sizeof refuse; i++)
+		table_put(&calls, refuse[i], 1);
+	for (unsigned i = 0; i < VECTORS; i++) {
+		table_put(&vectors, CALLS_GPA - ROM_FIRST, 2);
+		table_put(&vectors, ROM_FIRST >> 4, 2);
+	}
+}
+
 void firmware_write(const struct vmm_vm *vm)
 {
+	write_vectors(vm);
 	write_data_areas(vm);
 	write_acpi(vm);
 	write_mp(vm);

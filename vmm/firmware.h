@@ -8,8 +8,8 @@
 
 #include <pagewalk_vmm/vm.h>
 
-/* The BIOS data area. */
-#define FIRMWARE_DATA_FIRST UINT64_C(0x400)
+/* Real mode's interrupt vectors and the BIOS data area. */
+#define FIRMWARE_DATA_FIRST UINT64_C(0x0)
 #define FIRMWARE_DATA_LAST  UINT64_C(0x4ff)
 
 /* The extended BIOS data area, the adapters' memory and the ROM. */
@@ -34,7 +34,10 @@ struct firmware_range {
 unsigned firmware_memory_map(
 	const struct vmm_vm *vm, struct firmware_range ranges[FIRMWARE_RANGES_MAX]);
 
-/* Writes the tables: both data areas, MP table and ACPI's RSDP, RSDT and MADT. */
+/*
+ * Writes the tables: real mode's vectors, both data areas, MP table and ACPI's RSDP, RSDT and MADT.
+ * There is no BIOS behind the vectors: every call comes back with the carry flag set, for "no".
+ */
 void firmware_write(const struct vmm_vm *vm);
 
 #endif

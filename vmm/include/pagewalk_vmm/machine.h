@@ -92,9 +92,10 @@ struct vmm_pc {
  *   interrupt and no HLT ends the run; the serial port raises line 4;
  * - a clock at ports 0x70 and 0x71, resets by ports 0x64, 0x92 and 0xcf9, power-off by port 0x604;
  * - QEMU's fw_cfg at ports 0x510 and 0x511, with the size of RAM and the number of vCPUs;
- * - in memory what firmware leaves: the BIOS data area at 0x400, the extended one at 0x9fc00, and
- *   in 0xf0000 to 0xfffff an MP table and ACPI's RSDP, RSDT and MADT. The RAM from 0x9fc00 to
- *   0xfffff is no one's: text mode at 0xb8000 can be written, and read by vmm_vm_read().
+ * - in memory what firmware leaves: real mode's vectors (every BIOS call fails, by the carry flag),
+ *   the BIOS data area at 0x400, the extended one at 0x9fc00, and in 0xf0000 to 0xfffff an MP table
+ *   and ACPI's RSDP, RSDT and MADT. The RAM from 0xa0000 to 0xeffff is no one's: text mode at
+ *   0xb8000 can be written, and read by vmm_vm_read().
  * vCPU 0 starts the guest; the others wait for its INIT and start-up messages.
  */
 struct vmm_machine {
