@@ -110,3 +110,18 @@ bool bench_has_avx512(void)
 	return false;
 #endif
 }
+
+const char *bench_cpu(void)
+{
+	static char name[128] = "unknown processor";
+	FILE *file = fopen("/proc/cpuinfo", "r");
+	char line[256];
+
+	while (file && fgets(line, sizeof line, file)) {
+		if (sscanf(line, "model name : %127[^\n]", name) == 1)
+			break;
+	}
+	if (file)
+		fclose(file);
+	return name;
+}

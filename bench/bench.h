@@ -68,6 +68,9 @@ bool bench_is_small(void);
 
 bool bench_has_avx512(void);
 
+/* The processor's name. */
+const char *bench_cpu(void);
+
 #ifdef __cplusplus
 }
 #endif

@@ -4,8 +4,8 @@
  * rights. The item is a page of the tables. `limit` is the AVX-512 one, `limit-batch-scalar` the
  * plain C one.
  */
-#include "enumerator.h"
 #include "bench.h"
+#include "enumerator.h"
 #include "kinds.h"
 
 static const struct enumerator *const enumerators[] = {

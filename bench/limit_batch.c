@@ -29,8 +29,7 @@ struct group {
 
 INLINE __m512i slot(__m512i va, unsigned level)
 {
-	return _mm512_and_epi64(
-		_mm512_srli_epi64(va, 9 + 9 * level), _mm512_set1_epi64(0xff8));
+	return _mm512_and_epi64(_mm512_srli_epi64(va, 9 + 9 * level), _mm512_set1_epi64(0xff8));
 }
 
 INLINE void prefetch(const uint8_t *image, const uint64_t *at)
@@ -41,8 +40,8 @@ INLINE void prefetch(const uint8_t *image, const uint64_t *at)
 }
 
 /* One vector, one level down. `entry` keeps the last entry of lanes that ended before. */
-INLINE void step(const uint8_t *image, const uint64_t *va, struct group *g, size_t i,
-	const unsigned level)
+INLINE void step(
+	const uint8_t *image, const uint64_t *va, struct group *g, size_t i, const unsigned level)
 {
 	const __m512i present = _mm512_set1_epi64((long long)X86_P);
 	__mmask8 walking = level == 3 ? 0xff : g->walking[i / LANES], ended = 0;
@@ -53,8 +52,7 @@ INLINE void step(const uint8_t *image, const uint64_t *va, struct group *g, size
 	entry = _mm512_mask_i64gather_epi64(entry, walking, at, image, 1);
 	_mm512_storeu_si512(&g->entry[i], entry);
 	/* fold & (entry ^ NX) */
-	fold = _mm512_ternarylogic_epi64(
-		fold, entry, _mm512_set1_epi64((long long)X86_NX), 0x60);
+	fold = _mm512_ternarylogic_epi64(fold, entry, _mm512_set1_epi64((long long)X86_NX), 0x60);
 	_mm512_storeu_si512(&g->fold[i], fold);
 	if (level == 0)
 		return;
@@ -62,8 +60,8 @@ INLINE void step(const uint8_t *image, const uint64_t *va, struct group *g, size
 	ended = _mm512_testn_epi64_mask(entry, present);
 	if (level < 3)
 		ended |= _mm512_test_epi64_mask(entry, _mm512_set1_epi64((long long)X86_PS));
-	_mm512_mask_storeu_epi64(&g->low[i], walking & ended,
-		_mm512_set1_epi64((long long)LOW(SHIFT(level))));
+	_mm512_mask_storeu_epi64(
+		&g->low[i], walking & ended, _mm512_set1_epi64((long long)LOW(SHIFT(level))));
 	walking &= (__mmask8)~ended;
 	g->walking[i / LANES] = walking;
 	at = _mm512_mask_add_epi64(at, walking,
@@ -73,8 +71,8 @@ INLINE void step(const uint8_t *image, const uint64_t *va, struct group *g, size
 	prefetch(image, &g->at[i]);
 }
 
-INLINE void finish(struct batch *batch, const uint64_t *va, size_t first, size_t i,
-	const struct group *g)
+INLINE void finish(
+	struct batch *batch, const uint64_t *va, size_t first, size_t i, const struct group *g)
 {
 	const __m512i bit1 = _mm512_set1_epi64(2), bit2 = _mm512_set1_epi64(4);
 	__m512i entry = _mm512_loadu_si512(&g->entry[i]), low = _mm512_loadu_si512(&g->low[i]);
@@ -82,8 +80,8 @@ INLINE void finish(struct batch *batch, const uint64_t *va, size_t first, size_t
 	__m512i pa = _mm512_and_epi64(entry, _mm512_set1_epi64((long long)X86_ADDRESS));
 	__mmask8 executable = _mm512_movepi64_mask(fold);
 	__mmask8 hole = _mm512_testn_epi64_mask(entry, _mm512_set1_epi64((long long)X86_P));
-	__m512i info = _mm512_or_epi64(_mm512_and_epi64(fold, bit1),
-		_mm512_slli_epi64(_mm512_and_epi64(fold, bit2), 1));
+	__m512i info = _mm512_or_epi64(
+		_mm512_and_epi64(fold, bit1), _mm512_slli_epi64(_mm512_and_epi64(fold, bit2), 1));
 	/* 12, 21, 30, 39 ones: the level is the number of nines above twelve, in bits 4 and 5 */
 	__mmask8 level1 = _mm512_cmpge_epu64_mask(low, _mm512_set1_epi64(LOW(21)));
 	__mmask8 level2 = _mm512_cmpge_epu64_mask(low, _mm512_set1_epi64(LOW(30)));
@@ -107,9 +105,9 @@ static AVX512 void run_group(struct batch *batch, const uint64_t *va, size_t fir
 	struct group g;
 
 	for (size_t i = 0; i < count; i += LANES) {
-		_mm512_storeu_si512(&g.at[i],
-			_mm512_add_epi64(_mm512_set1_epi64((long long)batch->root),
-				slot(_mm512_loadu_si512(&va[i]), 3)));
+		_mm512_storeu_si512(
+			&g.at[i], _mm512_add_epi64(_mm512_set1_epi64((long long)batch->root),
+					  slot(_mm512_loadu_si512(&va[i]), 3)));
 		_mm512_storeu_si512(&g.low[i], _mm512_set1_epi64(LOW(12)));
 		step(image, va, &g, i, 3);
 	}

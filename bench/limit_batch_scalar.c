@@ -10,8 +10,8 @@
 #define GROUP 128u
 
 struct group {
-	uint64_t at[GROUP];   /* where the entry stands */
-	uint64_t fold[GROUP]; /* AND of the entries, with NX turned round */
+	uint64_t at[GROUP];    /* where the entry stands */
+	uint64_t fold[GROUP];  /* AND of the entries, with NX turned round */
 	uint64_t level[GROUP]; /* 0, or where the walk ended */
 };
 

@@ -16,8 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define INLINE   static inline __attribute__((always_inline))
-#define RARELY   static __attribute__((noinline, cold))
+#define INLINE    static inline __attribute__((always_inline))
+#define RARELY    static __attribute__((noinline, cold))
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 
 #define TAIL     offsetof(struct pw_result, error_code)
@@ -106,8 +106,8 @@ INLINE void found(const struct at *at, const unsigned level)
 }
 
 /* Reads the entry of a level. False: it is not in the image. */
-INLINE bool read_entry(struct at *at, const uint8_t *image, uint64_t reach, uint64_t table,
-	const unsigned level)
+INLINE bool read_entry(
+	struct at *at, const uint8_t *image, uint64_t reach, uint64_t table, const unsigned level)
 {
 	at->entry_pa = table + SLOT(at->va, level);
 	if (!LIKELY(at->entry_pa < reach)) {

@@ -50,8 +50,8 @@ INLINE __m512i all(uint64_t value)
 }
 
 /* Stores where regions start, and where those before them end. */
-INLINE void store(struct sink *sink, __mmask8 starts, __m512i first, __m512i key, __mmask8 ends,
-	__m512i last)
+INLINE void store(
+	struct sink *sink, __mmask8 starts, __m512i first, __m512i key, __mmask8 ends, __m512i last)
 {
 	_mm512_storeu_si512(&sink->first[sink->starts], _mm512_maskz_compress_epi64(starts, first));
 	_mm512_storeu_si512(&sink->key[sink->starts], _mm512_maskz_compress_epi64(starts, key));
@@ -118,8 +118,8 @@ static AVX512 void scan_0(struct scan *s, const struct table *t, uint64_t next)
 }
 
 /* Lists the tables below a table, while the table `next` is prefetched. */
-INLINE void look_ahead(const struct scan *s, uint64_t pa, uint64_t next, const unsigned level,
-	struct below *below)
+INLINE void look_ahead(
+	const struct scan *s, uint64_t pa, uint64_t next, const unsigned level, struct below *below)
 {
 	const __m512i test = all(level < 3 ? X86_P | X86_PS : X86_P);
 	const uint8_t *ahead = s->image + (next ? next : pa);
@@ -127,15 +127,14 @@ INLINE void look_ahead(const struct scan *s, uint64_t pa, uint64_t next, const u
 
 	for (unsigned i = 0; i < TABLE_ENTRIES; i += LANES) {
 		__m512i entry = load(s, pa, i);
-		__mmask8 tables = _mm512_cmpeq_epi64_mask(
-			_mm512_and_epi64(entry, test), all(X86_P));
+		__mmask8 tables =
+			_mm512_cmpeq_epi64_mask(_mm512_and_epi64(entry, test), all(X86_P));
 
 		_mm_prefetch((const char *)ahead + 8 * i, _MM_HINT_T0);
 		if (!tables)
 			continue;
 		entry = _mm512_and_epi64(entry, all(X86_ADDRESS));
-		_mm512_storeu_si512(
-			&below->pa[count], _mm512_maskz_compress_epi64(tables, entry));
+		_mm512_storeu_si512(&below->pa[count], _mm512_maskz_compress_epi64(tables, entry));
 		count += (size_t)__builtin_popcount(tables);
 	}
 	below->count = count;

@@ -20,27 +20,38 @@ struct table {
 	uint64_t pa, va, fold, no_execute;
 };
 
+/* The open region ends before next_va, and another one starts. */
+INLINE void start(struct sink *sink, uint64_t next_va, uint64_t va, uint64_t key)
+{
+	if (sink->starts > sink->ends)
+		sink->last[sink->ends++] = next_va - 1;
+	if (sink->starts == SINK_SIZE)
+		sink_take(sink);
+	sink->first[sink->starts] = va;
+	sink->key[sink->starts++] = key;
+}
+
+/* key is (entry & mask) | set */
+struct key {
+	uint64_t mask, set;
+};
+
+INLINE struct key key_of(const struct table *t, unsigned level)
+{
+	return (struct key){
+		(X86_ADDRESS & ~LOW(SHIFT(level))) | X86_NX | (t->fold & (X86_W | X86_U)),
+		(t->no_execute & X86_NX) | (uint64_t)SHIFT(level) << 3,
+	};
+}
+
 INLINE void page(struct scan *s, uint64_t va, uint64_t key, unsigned level)
 {
 	uint64_t size = UINT64_C(1) << SHIFT(level);
 
-	if (va != s->next_va || key != s->next_key) {
-		if (s->sink.starts > s->sink.ends)
-			s->sink.last[s->sink.ends++] = s->next_va - 1;
-		if (s->sink.starts == SINK_SIZE)
-			sink_take(&s->sink);
-		s->sink.first[s->sink.starts] = va;
-		s->sink.key[s->sink.starts++] = key;
-	}
+	if (va != s->next_va || key != s->next_key)
+		start(&s->sink, s->next_va, va, key);
 	s->next_va = va + size;
 	s->next_key = key + size;
-}
-
-INLINE uint64_t key_of(const struct table *t, uint64_t entry, unsigned level)
-{
-	uint64_t mask = (X86_ADDRESS & ~LOW(SHIFT(level))) | (t->fold & (X86_W | X86_U));
-
-	return (entry & mask) | ((entry | t->no_execute) & X86_NX) | (uint64_t)SHIFT(level) << 3;
 }
 
 INLINE struct table child(const struct table *t, uint64_t entry, unsigned i, unsigned level)
@@ -79,11 +90,26 @@ INLINE const uint64_t *entries(const struct scan *s, uint64_t pa)
 
 static void scan_0(struct scan *s, const struct table *t)
 {
-	const uint64_t *entry = entries(s, t->pa);
+	const uint64_t *entry = entries(s, t->pa), size = UINT64_C(1) << SHIFT(0);
+	uint64_t next_va = s->next_va, next_key = s->next_key, va = t->va;
+	struct key make = key_of(t, 0);
 
-	for (unsigned i = next_present(entry, 0); i < TABLE_ENTRIES;
-		i = next_present(entry, i + 1))
-		page(s, t->va | (uint64_t)i << SHIFT(0), key_of(t, entry[i], 0), 0);
+	for (unsigned i = next_present(entry, 0) & ~7u; i < TABLE_ENTRIES;
+		i = next_present(entry, i) & ~7u) {
+		for (unsigned end = i + 8; i < end; i++) {
+			uint64_t key = (entry[i] & make.mask) | make.set;
+
+			if (!(entry[i] & X86_P))
+				continue;
+			va = t->va | (uint64_t)i << SHIFT(0);
+			if (va != next_va || key != next_key)
+				start(&s->sink, next_va, va, key);
+			next_va = va + size;
+			next_key = key + size;
+		}
+	}
+	s->next_va = next_va;
+	s->next_key = next_key;
 }
 
 /* Its first lines: the processor's own prefetcher finds the others. */
@@ -97,6 +123,7 @@ INLINE void scan_tables(struct scan *s, const struct table *t, const unsigned le
 	void (*below)(struct scan *, const struct table *))
 {
 	const uint64_t *entry = entries(s, t->pa);
+	struct key make = key_of(t, level);
 	unsigned i = next_present(entry, 0), next;
 
 	for (; i < TABLE_ENTRIES; i = next) {
@@ -105,7 +132,7 @@ INLINE void scan_tables(struct scan *s, const struct table *t, const unsigned le
 			prefetch(s, entry[next] & X86_ADDRESS);
 		if (level < 3 && (entry[i] & X86_PS)) {
 			page(s, t->va | (uint64_t)i << SHIFT(level),
-				key_of(t, entry[i], level), level);
+				(entry[i] & make.mask) | make.set, level);
 		} else {
 			struct table down = child(t, entry[i], i, level);
 

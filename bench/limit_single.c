@@ -89,10 +89,10 @@ static void run_large_holes(void *self, const uint64_t *va, size_t count)
 /* ---- Remembering the last table ---- */
 
 struct last {
-	uint64_t first;  /* the range that it serves */
-	uint64_t low;    /* of this size - 1 */
-	uint64_t table;  /* a table of level 0, */
-	uint64_t entry;  /* or, if low is not that of such a table's range, a large page */
+	uint64_t first; /* the range that it serves */
+	uint64_t low;   /* of this size - 1 */
+	uint64_t table; /* a table of level 0, */
+	uint64_t entry; /* or, if low is not that of such a table's range, a large page */
 	bool is_table;
 };
 

@@ -35,19 +35,25 @@ void run(benchmark::State &state, struct bench *bench)
 			bench->kind->run(bench);
 		}
 	}
+	if (bench->kind->clocked) {
+		const double ns = nanoseconds / runs / static_cast<double>(bench->items);
+
+		state.counters["own_clock"] = ns;
+		state.counters["items_per_second"] = 1e9 / ns;
+		return;
+	}
 	state.SetItemsProcessed(state.iterations());
 	if (bench->item_bytes)
 		state.SetBytesProcessed(
 			state.iterations() * static_cast<int64_t>(bench->item_bytes));
-	if (nanoseconds > 0)
-		state.counters["own_clock"] =
-			nanoseconds / runs / static_cast<double>(bench->items);
 }
 
 /* Puts the time of a benchmark that looks at the clock itself into the place of Google's. */
 template <class Reporter> class OwnClock : public Reporter
 {
-	void ReportRuns(const std::vector<benchmark::BenchmarkReporter::Run> &reports) override
+	using Run = benchmark::BenchmarkReporter::Run;
+
+	void ReportRuns(const std::vector<Run> &reports) override
 	{
 		auto runs = reports;
 
@@ -56,16 +62,14 @@ template <class Reporter> class OwnClock : public Reporter
 
 			if (own == run.counters.end())
 				continue;
-			const double ns = own->second.value;
-			const bool aggregate =
-				run.run_type == benchmark::BenchmarkReporter::Run::RT_Aggregate;
-			const double count = aggregate ? 1 : static_cast<double>(run.iterations);
+			const bool percent = run.run_type == Run::RT_Aggregate &&
+					     run.aggregate_unit == benchmark::kPercentage;
+			const double time = percent ? own->second.value
+						    : own->second.value * 1e-9 *
+							      static_cast<double>(run.iterations);
 
+			run.real_accumulated_time = run.cpu_accumulated_time = time;
 			run.counters.erase(own);
-			run.real_accumulated_time = run.cpu_accumulated_time = ns * 1e-9 * count;
-			if (aggregate && run.aggregate_unit == benchmark::kPercentage)
-				run.real_accumulated_time = run.cpu_accumulated_time = ns;
-			run.counters["items_per_second"] = 1e9 / ns;
 		}
 		Reporter::ReportRuns(runs);
 	}
@@ -89,6 +93,7 @@ int verify(struct bench *benches, size_t count)
 
 void describe()
 {
+	benchmark::AddCustomContext("cpu", bench_cpu());
 	benchmark::AddCustomContext("compiler", PW_BENCH_COMPILER);
 	benchmark::AddCustomContext("build_type", PW_BENCH_BUILD_TYPE);
 	benchmark::AddCustomContext("avx512", bench_has_avx512() ? "yes" : "no");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "pagewalk.h"
+#include "batch.h"
 #include "bench.h"
 #include "translator.h"
 #include "x86.h"
@@ -20,8 +21,7 @@ static bool read_pte(void *ctx, pw_pa pa, unsigned bytes, uint64_t *entry)
 	return true;
 }
 
-void pagewalk_open(
-	struct pagewalk *p, const struct image *image, uint64_t root, enum door door)
+void pagewalk_open(struct pagewalk *p, const struct image *image, uint64_t root, enum door door)
 {
 	*p = (struct pagewalk){.window = {.size = image->size, .host = image->bytes}};
 	if (door == DOOR_WINDOW) {
@@ -110,4 +110,78 @@ const struct translator translator_pagewalk_callbacks = {
 	.answer = answer,
 	.close = free,
 	.group = RING,
+};
+
+/* ---- Lists ---- */
+
+struct list_of_hits {
+	struct pagewalk pagewalk;
+	size_t done;
+	struct pw_hit hit[BATCH_MAX];
+};
+
+static void *open_list(const struct workload *w, const struct pw_kernels *kernels)
+{
+	struct list_of_hits *list = calloc(1, sizeof *list);
+
+	if (!list)
+		bench_die("no memory");
+	pagewalk_open(&list->pagewalk, &w->image, w->root, DOOR_WINDOW);
+	list->pagewalk.memory.kernels = kernels;
+	return list;
+}
+
+static void *open_batch(const struct workload *w, enum order order)
+{
+	(void)order;
+	return open_list(w, pw_kernels_best());
+}
+
+static void *open_scalar(const struct workload *w, enum order order)
+{
+	(void)order;
+	return open_list(w, NULL);
+}
+
+static void run_list(void *self, const uint64_t *va, size_t count)
+{
+	struct list_of_hits *list = self;
+
+	list->done +=
+		pw_translate_batch(&list->pagewalk.space, va, count, PW_ACCESS_READ, list->hit);
+}
+
+static void answer_hit(const void *self, size_t index, struct answer *answer)
+{
+	const struct pw_hit *hit = &((const struct list_of_hits *)self)->hit[index];
+
+	answer->mapped = hit->status == PW_OK;
+	answer->pa = hit->pa;
+	answer->level = hit->level;
+	answer->rights = (int)pagewalk_rights(hit->rights);
+	if (!answer->mapped && hit->status != PW_NOT_PRESENT)
+		bench_die("%s", pw_status_name((enum pw_status)hit->status));
+}
+
+/* With the best vector code for this processor. */
+const struct translator translator_pagewalk_batch = {
+	.who = "pagewalk-batch",
+	.open = open_batch,
+	.run = run_list,
+	.answer = answer_hit,
+	.close = free,
+	.group = BATCH_MAX,
+	.sweeps = true,
+	.huge = true,
+};
+
+/* In plain C. */
+const struct translator translator_pagewalk_scalar = {
+	.who = "pagewalk-scalar",
+	.open = open_scalar,
+	.run = run_list,
+	.answer = answer_hit,
+	.close = free,
+	.group = BATCH_MAX,
+	.sweeps = true,
 };

@@ -19,8 +19,7 @@ enum door {
 };
 
 /* Refers to *p: it must not be moved. */
-void pagewalk_open(
-	struct pagewalk *p, const struct image *image, uint64_t root, enum door door);
+void pagewalk_open(struct pagewalk *p, const struct image *image, uint64_t root, enum door door);
 
 /* The parts of one page's grant as RIGHT_... */
 unsigned pagewalk_rights(pw_rights rights);

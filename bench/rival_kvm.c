@@ -84,11 +84,20 @@ static void set_long_mode(struct kvm *kvm, uint64_t root)
 	sregs.cr3 = root;
 	sregs.cr4 = CR4_PAE;
 	sregs.efer = EFER_LONG;
-	sregs.cs = (struct kvm_segment){
-		.limit = 0xffffffff, .selector = 8, .type = 11, .present = 1, .s = 1, .l = 1,
+	sregs.cs = (struct kvm_segment){.limit = 0xffffffff,
+		.selector = 8,
+		.type = 11,
+		.present = 1,
+		.s = 1,
+		.l = 1,
 		.g = 1};
-	sregs.ss = sregs.ds = sregs.es = (struct kvm_segment){.limit = 0xffffffff, .selector = 16,
-		.type = 3, .present = 1, .s = 1, .db = 1, .g = 1};
+	sregs.ss = sregs.ds = sregs.es = (struct kvm_segment){.limit = 0xffffffff,
+		.selector = 16,
+		.type = 3,
+		.present = 1,
+		.s = 1,
+		.db = 1,
+		.g = 1};
 	want(ioctl(kvm->vcpu, KVM_SET_SREGS, &sregs) == 0, "KVM_SET_SREGS");
 }
 

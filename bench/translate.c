@@ -17,6 +17,8 @@ static const struct translator *const translators[] = {
 	&translator_limit_last,
 	&translator_limit_batch,
 	&translator_limit_batch_scalar,
+	&translator_pagewalk_batch,
+	&translator_pagewalk_scalar,
 	&translator_pointers,
 	&translator_slow,
 	&translator_addrxlat,
@@ -191,8 +193,7 @@ void translate_add(void)
 	}
 	for (unsigned order = 0; order < ORDERS; order++) {
 		for (unsigned id = 0; id < WORKLOADS; id++)
-			add_workload(
-				(enum order)order, order_name[order], (enum workload_id)id);
+			add_workload((enum order)order, order_name[order], (enum workload_id)id);
 	}
 	add_huge(W2);
 	add_huge(W3);

@@ -35,6 +35,8 @@ struct translator {
 
 extern const struct translator translator_pagewalk;
 extern const struct translator translator_pagewalk_callbacks;
+extern const struct translator translator_pagewalk_batch;
+extern const struct translator translator_pagewalk_scalar;
 extern const struct translator translator_limit;
 extern const struct translator translator_limit_checked;
 extern const struct translator translator_limit_last;
@@ -46,7 +48,7 @@ extern const struct translator translator_pointers;
 extern const struct translator translator_slow;
 
 /* Results of one-by-one translation go round in a ring that stays in the first-level cache. */
-#define RING        64u
-#define RING_AT(i)  ((i) & (RING - 1))
+#define RING       64u
+#define RING_AT(i) ((i) & (RING - 1))
 
 #endif

@@ -165,8 +165,8 @@ static void note_hole(struct list *list, const struct workload *w, struct rng *r
 	uint64_t va;
 
 	do {
-		va = w->first + (w->page ? rng_next(rng) % span & ~UINT64_C(7)
-					 : random_offset(rng, span));
+		va = w->first +
+		     (w->page ? rng_next(rng) % span & ~UINT64_C(7) : random_offset(rng, span));
 	} while (w->lookup(w, va, &leaf));
 	list->va[list->count] = va;
 	list->pa[list->count++] = LIST_HOLE;

@@ -20,9 +20,9 @@
 #define TABLE_ENTRIES 512u
 #define LEVELS        4u
 
-#define LOW(bits)    ((UINT64_C(1) << (bits)) - 1)
+#define LOW(bits)       ((UINT64_C(1) << (bits)) - 1)
 /* lowest va bit of the index at a level: an entry there covers 1 << SHIFT(level) bytes */
-#define SHIFT(level) (12u + 9u * (level))
+#define SHIFT(level)    (12u + 9u * (level))
 /* byte offset of the entry for va in a table of that level */
 #define SLOT(va, level) ((va) >> (9u + 9u * (level)) & 0xff8)
 

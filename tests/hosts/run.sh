@@ -20,7 +20,7 @@ root. What they print, errors too, goes to standard output; what this script say
   --timeout SECONDS          limit of one start, programs included (native 120, tcg-svm 300, bochs-vmx 600)
   --memory MIB               the box's memory (tcg-svm 1024, bochs-vmx 512)
   --cpu MODEL                another processor: QEMU's -cpu, Bochs's cpu model
-  --log FILE                 keep the kernel's messages
+  --log FILE                 write the kernel's messages there
   --optional                 exit 77 instead of 125, unless CI is set
   --verbose                  show the kernel's messages while they come
   --help                     this text
@@ -74,7 +74,10 @@ option() { # NAME VALUE...
     if [ "$1" = --timeout ]; then limit=$2; else memory=$2; fi
     ;;
   --cpu) cpu=$2 ;;
-  --log) log=$2 ;;
+  --log)
+    log=$2
+    : >"$log" || refuse "$log cannot be written"
+    ;;
   esac
 }
 
@@ -185,13 +188,15 @@ last=$last
 END
 }
 
-show_log() {
-  if [ -n "$log" ]; then cp "$work/console.log" "$log"; fi
-  if [ "$1" -ne 0 ] && [ "$1" -ne 77 ]; then
-    note "the end of the kernel's messages:"
-    tail -n 40 "$work/console.log" | tr -d '\r' | sed 's/^/  | /' >&2
-    tail -n 10 "$work/box.out" | sed 's/^/  > /' >&2
-  fi
+show_kernel() {
+  note "the end of the kernel's messages:"
+  tail -n 40 "$work/console.log" | tr -d '\r' | sed 's/^/  | /' >&2
+}
+
+show_box() { # when it is not the programs that failed
+  show_kernel
+  note "the end of the emulator's messages:"
+  tail -n 10 "$work/box.out" | sed 's/^/  | /' >&2
 }
 
 # Why a start was not good, if it was not; where the next one begins
@@ -227,16 +232,15 @@ run_box() {
     boot_box
     tail -n "+$((old + 1))" "$work/events" >"$work/news"
     report_events
+    if [ -n "$log" ]; then cat "$work/console.log" >>"$log"; fi
     if grep -q '^broken ' "$work/news"; then
-      show_log 125
+      show_box
       refuse "$(sed -n 's/^broken //p' "$work/news")"
     fi
     if grep -q '^done' "$work/news"; then return 0; fi
     judge_start
-    if [ "$start" -eq 1 ]; then
-      show_log 124
-      note "once more"
-    fi
+    show_box
+    if [ "$start" -eq 1 ]; then note "once more"; fi
   done
   hung=yes
 }
@@ -325,5 +329,8 @@ else
 fi
 status=124
 if [ -z "$hung" ]; then status=$(verdict); fi
-if [ "$host" != native ]; then show_log "$status"; fi
+case $host:$status in
+native:* | *:0 | *:77 | *:124) ;;
+*) show_kernel ;;
+esac
 exit "$status"
