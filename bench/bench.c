@@ -14,6 +14,7 @@ static struct bench benches[BENCH_MAX];
 static size_t bench_count;
 static struct bench *last;
 static char left_out[1024];
+static size_t left_out_count;
 
 struct bench *bench_add(const struct bench_kind *kind, const char *format, ...)
 {
@@ -70,6 +71,7 @@ void bench_left_out(const char *who, const char *why)
 	snprintf(text, sizeof text, "%s: %s", who, why);
 	if (strstr(left_out, text))
 		return;
+	left_out_count++;
 	fprintf(stderr, "Left out: %s\n", text);
 	snprintf(left_out + used, sizeof left_out - used, "%s%s", used ? "; " : "", text);
 }
@@ -77,6 +79,11 @@ void bench_left_out(const char *who, const char *why)
 const char *bench_left_out_text(void)
 {
 	return left_out;
+}
+
+size_t bench_left_out_count(void)
+{
+	return left_out_count;
 }
 
 void bench_die(const char *format, ...)

@@ -58,6 +58,7 @@ void bench_left_out(const char *who, const char *why);
 
 /* What was left out so far, in one line; "" if nothing. */
 const char *bench_left_out_text(void);
+size_t bench_left_out_count(void);
 
 /* A wrong answer, or nothing to go on with. Names the open benchmark and exits with 1. */
 void bench_die(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Finds the other processors in every table that names them, starts each by INIT and start-up
- * messages and counts those that come.
+ * messages and counts those that come. (SeaBIOS's MP table names one processor a package only.)
  */
 #include "pc.h"
 

@@ -102,6 +102,7 @@ int main(uint32_t eax, uint32_t ebx)
 	guest_out8(LCR, LCR_8N1);
 	guest_out8(MCR, MCR_DTR_RTS_IRQ);
 	send("sent through the 8259\n");
+	guest_out8(IER, 0); /* the I/O APIC must see the line rise */
 	pc_init_pic(0);
 	pc_init_apic();
 	pc_route_pin(SERIAL_LINE, true);

@@ -12,6 +12,13 @@ _Static_assert(PW_BITS(0, 63) == ~(uint64_t)0, "the whole word");
 _Static_assert(PW_BITS(12, 51) == UINT64_C(0x000ffffffffff000), "the x86 address field");
 _Static_assert(PW_BITS(63, 63) == PW_BIT(63), "one bit at the top");
 
+/* An entry of eight bytes where it stands: aligned to them even where uint64_t itself is not. */
+#if defined(__GNUC__)
+typedef uint64_t pw_word __attribute__((aligned(8)));
+#else
+typedef uint64_t pw_word;
+#endif
+
 /* The n lowest bits; n may be 64. */
 #define PW_LOW(n) ((n) >= 64 ? ~(uint64_t)0 : PW_BIT((n)&63) - 1)
 

@@ -386,7 +386,7 @@ PW_INLINE void pw_put(const struct pw_format *format, void *at, uint64_t entry)
 			__ATOMIC_RELAXED);
 	else
 		__atomic_store_n(
-			(uint64_t *)at, swap ? __builtin_bswap64(entry) : entry, __ATOMIC_RELAXED);
+			(pw_word *)at, swap ? __builtin_bswap64(entry) : entry, __ATOMIC_RELAXED);
 }
 
 #endif

@@ -14,11 +14,21 @@ struct notes {
 	struct pw_table table; /* the spare one in use; entry 0 leads to the next */
 	pw_pa head;
 	uint64_t count;
+	uint64_t at; /* the next place in the table at hand */
 };
 
 static uint64_t notes_per_table(const struct pw_build *b)
 {
 	return pw_entry_count(pw_row(b, 0)) - 1;
+}
+
+/* Steps to the next place; no division, which a 32-bit target would take from a library. */
+static uint64_t next_place(const struct pw_build *b, struct notes *notes)
+{
+	uint64_t place = notes->at;
+
+	notes->at = place + 1 == notes_per_table(b) ? 0 : place + 1;
+	return place;
 }
 
 static bool add_note(struct pw_build *b, struct notes *notes, uint64_t entry)
@@ -31,7 +41,7 @@ static bool add_note(struct pw_build *b, struct notes *notes, uint64_t entry)
 		return true;
 	}
 	place = notes->count - FIRST_NOTES;
-	index = place % notes_per_table(b);
+	index = next_place(b, notes);
 	if (index == 0) {
 		if (!pw_new_table(b, 0, &pa))
 			return false;
@@ -53,7 +63,9 @@ static uint64_t read_note(const struct pw_build *b, struct notes *notes, uint64_
 
 	if (n < FIRST_NOTES)
 		return notes->first[n];
-	index = (n - FIRST_NOTES) % notes_per_table(b);
+	if (n == FIRST_NOTES)
+		notes->at = 0;
+	index = next_place(b, notes);
 	if (n == FIRST_NOTES)
 		notes->table = pw_table_open(b, 0, notes->head);
 	else if (index == 0 && pw_peek_at(b, &notes->table, 0, &entry))

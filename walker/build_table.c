@@ -75,7 +75,7 @@ static bool exchange_in_place(
 		return done;
 	}
 	*expected = swap ? __builtin_bswap64(*expected) : *expected;
-	done = __atomic_compare_exchange_n((uint64_t *)(void *)at, expected,
+	done = __atomic_compare_exchange_n((pw_word *)(void *)at, expected,
 		swap ? __builtin_bswap64(entry) : entry, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 	*expected = swap ? __builtin_bswap64(*expected) : *expected;
 	return done;

@@ -45,7 +45,7 @@ PW_INLINE uint64_t pw_peek(const struct pw_format *format, const void *at)
 
 		return format->big_endian != PW_HOST_BIG ? __builtin_bswap32(word) : word;
 	}
-	uint64_t word = __atomic_load_n((const uint64_t *)at, __ATOMIC_RELAXED);
+	uint64_t word = __atomic_load_n((const pw_word *)at, __ATOMIC_RELAXED);
 
 	return format->big_endian != PW_HOST_BIG ? __builtin_bswap64(word) : word;
 }

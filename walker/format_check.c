@@ -30,6 +30,12 @@ static const char *check_header(const struct pw_format *f)
 		return "more attributes than PW_MAX_ATTRIBUTES";
 	if (f->root_align & (f->root_align - 1))
 		return "root_align is no power of two";
+	if (f->root_align && f->root_align < f->entry_bytes)
+		return "root_align is less than an entry";
+	if (f->address_left > 63)
+		return "address_left is not 0 to 63";
+	if (f->key_bits > 4 || f->key_bit + f->key_bits > 8u * f->entry_bytes)
+		return "the protection key is outside the entry, or wider than 4 bits";
 	return NULL;
 }
 
@@ -69,6 +75,8 @@ static const char *check_table(const struct pw_format *f, unsigned number)
 	if (row->table_address & (folded | row->table_mask | row->table_reserved | row->table_bits |
 					 row->present_all | row->present_any))
 		return "a table's address field overlaps other bits";
+	if (row->table_address << f->address_left & (f->entry_bytes - 1u))
+		return "a table's address field is finer than its entries";
 	if (pw_entry_kind(f, number, row->table_bits) != PW_TABLE)
 		return "table_bits do not make a TABLE";
 	return NULL;
@@ -80,11 +88,14 @@ static const char *check_page(
 	const struct pw_level *row = &f->level[number];
 	uint64_t field = shape->address | shape->high[0].mask | shape->high[1].mask, others = 0;
 
+	if (shape->high[0].left > 63 || shape->high[1].left > 63)
+		return "high address bits are moved out of the address";
 	if (!shape->size_log2)
 		return NULL;
 	if (shape == &row->page ? shape->size_log2 != row->shift
 				: shape->size_log2 <= row->shift ||
-					  shape->size_log2 > row->shift + row->index_bits)
+					  shape->size_log2 > row->shift + row->index_bits ||
+					  shape->size_log2 > 63)
 		return "a page's size does not fit its level";
 	if (shape->address << f->address_left & PW_LOW(shape->size_log2))
 		return "a page's address field is finer than the page";
@@ -137,11 +148,11 @@ static const char *check(const struct pw_format *f)
 		return why;
 	why = check_widths(f);
 	for (unsigned i = 0; i < f->levels && !why; i++) {
-		why = check_table(f, i);
-		if (!why)
-			why = check_page(f, i, &f->level[i].page);
+		why = check_page(f, i, &f->level[i].page);
 		if (!why)
 			why = check_page(f, i, &f->level[i].span);
+		if (!why)
+			why = check_table(f, i);
 	}
 	if (!why && !f->level[0].page.size_log2)
 		why = "level 0 has no pages";

@@ -95,6 +95,12 @@ static void found_page(struct pw_iter *it, const struct pw_level *row)
 		s->format, shape, it->entry, it->and_fold[it->level], it->or_fold[it->level])];
 }
 
+bool pw_iter_is_register(const struct pw_iter *it)
+{
+	return (it->space->flags & PW_SPACE_PDPTE) && it->space->format->levels == 3 &&
+	       it->level == 2;
+}
+
 /* Reads the entry at the position and says what it is. */
 static void look(struct pw_iter *it)
 {
@@ -106,8 +112,9 @@ static void look(struct pw_iter *it)
 	set_range(it, row->shift);
 	it->entry_pa = it->table[it->level] + index * f->entry_bytes;
 	it->reads++;
-	if (f->levels == 3 && it->level == 2 && (s->flags & PW_SPACE_PDPTE)) {
+	if (pw_iter_is_register(it)) {
 		it->entry = s->pdpte[index];
+		it->entry_pa = 0;
 	} else if (!pw_load(f, s, it->entry_pa, &it->entry)) {
 		it->entry = it->table_entry[it->level];
 		it->step = PW_STEP_LOST;

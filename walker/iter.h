@@ -8,6 +8,9 @@
 /* Judges it->entry anew, as if it had just been read there: a handler has changed it. */
 void pw_iter_judge(struct pw_iter *it);
 
+/* The present entry is a PDPTE register: it stands nowhere in memory. */
+bool pw_iter_is_register(const struct pw_iter *it);
+
 /* The next step reads an entry, for the address *at; false: it does not, or there is none. */
 bool pw_iter_reads_next(const struct pw_iter *it, pw_va *at);
 

@@ -17,6 +17,7 @@ void *memset(void *to, int byte, size_t bytes);
 #define FEW            512
 #define AGAIN          PW_BIT(20)
 #define DEFAULT_BUDGET PW_BIT(26)
+#define SLOTS_MAX      (SIZE_MAX < UINT32_MAX ? SIZE_MAX : UINT32_MAX)
 
 void pw_regions_begin(struct pw_regions *regions, const struct pw_space *space, pw_va first,
 	pw_va last, void *scratch, size_t scratch_bytes)
@@ -29,6 +30,8 @@ void pw_regions_begin(struct pw_regions *regions, const struct pw_space *space, 
 	if (scratch && scratch_bytes > skew) {
 		regions->memo = (struct pw_memo *)(void *)((char *)scratch + skew);
 		regions->memo_slots = (scratch_bytes - skew) / sizeof *regions->memo;
+		if (regions->memo_slots > SLOTS_MAX)
+			regions->memo_slots = SLOTS_MAX;
 		memset(regions->memo, 0, regions->memo_slots * sizeof *regions->memo);
 	}
 }
@@ -61,7 +64,8 @@ static struct pw_memo *find(struct pw_regions *regions, pw_pa table, uint64_t ro
 {
 	uint64_t hash = ((table >> 4) ^ role << 40) * UINT64_C(0x9e3779b97f4a7c15);
 	size_t slots = regions->memo_slots;
-	size_t at = slots ? (size_t)((hash >> 32) % slots) : 0;
+	/* A fraction of the slots, without a division. */
+	size_t at = (size_t)((hash >> 32) * (uint64_t)slots >> 32);
 
 	for (size_t tries = 0; tries < slots; tries++) {
 		struct pw_memo *memo = &regions->memo[at];

@@ -22,7 +22,7 @@ static bool exchange_at(const struct pw_format *format, char *at, uint64_t old, 
 		entry = __builtin_bswap64(entry);
 	}
 	return __atomic_compare_exchange_n(
-		(uint64_t *)(void *)at, &old, entry, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+		(pw_word *)(void *)at, &old, entry, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 
 enum pw_status pw_store(const struct pw_space *space, pw_pa pa, uint64_t old, uint64_t entry)

@@ -98,6 +98,8 @@ static enum pw_status write_back(struct pw_iter *it, const struct pw_visit *visi
 
 	if (visit->entry == it->entry)
 		return PW_OK;
+	if (pw_iter_is_register(it) || it->space->format->levels == 0)
+		return PW_E_UNSUPPORTED;
 	status = pw_store(it->space, it->entry_pa, it->entry, visit->entry);
 	if (status == PW_OK && it->step != PW_STEP_LEAVE) {
 		it->entry = visit->entry;

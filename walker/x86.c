@@ -69,9 +69,12 @@ static void add_reserved(struct pw_space *space, const struct pw_x86_state *s)
 
 		if (format->entry_bytes == 8 && !(s->efer & PW_EFER_NXE))
 			extra |= XD;
-		/* APM vol. 2: bit 8 must be zero in PML5E, PML4E and non-leaf PDPTE. */
+		/*
+		 * APM vol. 2: bit 8 must be zero in PML5E and PML4E. In a PDPTE it is ignored:
+		 * Linux commit 5ecad245de2a.
+		 */
 		space->reserved_table[i] |= extra;
-		if (s->amd && format->levels >= 4 && i >= 2)
+		if (s->amd && format->levels >= 4 && i >= 3)
 			space->reserved_table[i] |= PW_BIT(8);
 		space->reserved_page[i] |= extra;
 		space->reserved_table[i] &= ~s->encryption_mask;

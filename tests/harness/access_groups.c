@@ -41,7 +41,7 @@ static const struct model_setting pse36_bits[] = {
 };
 
 static const struct model_setting pdpte_bits[] = {
-	{"pdpte.8", MODEL_PDPTE, BIT_N(8)}, /* reserved in a table entry of AMD's */
+	{"pdpte.8", MODEL_PDPTE, BIT_N(8)}, /* ignored in a table entry */
 	{"pdpte.12", MODEL_PDPTE, BIT_N(12)},
 	{"pdpte.13", MODEL_PDPTE, BIT_N(13)},
 	{"pdpte.29", MODEL_PDPTE, BIT_N(29)},

@@ -58,10 +58,9 @@ static void reserved_in_long_mode(void)
 	cfg.amd = true;
 	CHECK(look(0) == SLOW_RESERVED && got.level == 3);
 	put8(PML4, PDPT | P | W | U);
-	put8(PD, PT | P | BIT(8)); /* a PDE and a PTE may have it */
+	put8(PDPT, PD | P | BIT(8)); /* a PDPTE, a PDE and a PTE may have it */
+	put8(PD, PT | P | BIT(8));
 	CHECK(look(0) == SLOW_MAPPED);
-	put8(PDPT, PD | P | BIT(8));
-	CHECK(look(0) == SLOW_RESERVED && got.level == 2);
 
 	put8(PML4, MEMORY_SIZE | P);
 	CHECK(look(0) == SLOW_NO_MEMORY && got.level == 2 && got.entry_pa == MEMORY_SIZE);

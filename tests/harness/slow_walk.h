@@ -57,7 +57,7 @@ struct slow_config {
 	uint32_t pkru;
 	uint32_t pkrs;
 	bool pse36;       /* supported by the CPU */
-	bool amd;         /* bit 8 is reserved in PML5E, PML4E and a PDPTE that names a table */
+	bool amd;         /* bit 8 is reserved in PML5E and PML4E */
 	bool pdpte_given; /* x86-pae: use pdpte[] instead of reading them from root */
 	uint64_t pdpte[4];
 

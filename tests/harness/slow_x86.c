@@ -244,9 +244,7 @@ static bool bad_long(const struct slow_config *config, uint64_t entry, int level
 	case 3: /* PML4E */
 		return large || (config->amd && slow_bit(entry, 8));
 	case 2: /* PDPTE */
-		if (large)
-			return !config->gbpages || slow_any(entry, 29, 13);
-		return config->amd && slow_bit(entry, 8);
+		return large && (!config->gbpages || slow_any(entry, 29, 13));
 	case 1: /* PDE */
 		return large && slow_any(entry, 20, 13);
 	default: /* PTE; bit 7 is PAT */

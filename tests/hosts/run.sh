@@ -201,7 +201,7 @@ show_box() { # when it is not the programs that failed
 
 # Why a start was not good, if it was not; where the next one begins
 judge_start() {
-  first=$(($(grep -c '^end ' "$work/events") + 1))
+  first=$(($(sed -n '/^end /p' "$work/events" | wc -l) + 1))
   running=$(sed -n '$s/^begin //p' "$work/events")
   if [ -n "$running" ]; then
     place="while running $(program_name "$running")"

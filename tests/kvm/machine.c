@@ -50,12 +50,18 @@ static void boot(struct machine *machine)
 		"%s", machine->vcpu.error.message);
 }
 
-void machine_load_guest(struct machine *machine, const char *name)
+void machine_guest_path(char *path, size_t size, const char *name)
 {
 	const char *directory = getenv("PW_GUEST_DIR");
+
+	snprintf(path, size, "%s/%s.elf", directory ? directory : PW_GUEST_DIR, name);
+}
+
+void machine_load_guest(struct machine *machine, const char *name)
+{
 	char path[4096];
 
-	snprintf(path, sizeof path, "%s/%s.elf", directory ? directory : PW_GUEST_DIR, name);
+	machine_guest_path(path, sizeof path, name);
 	cr_assert(vmm_image_load_elf(&machine->vm, path, &machine->image) == VMM_OK, "%s",
 		machine->vm.error.message);
 }

@@ -41,6 +41,9 @@ void machine_boot_bytes(struct machine *machine, const void *bytes, size_t size,
 	enum vmm_mode mode);
 void machine_destroy(struct machine *machine);
 
+/* Where the guest of that name is; cut where `size` ends. */
+void machine_guest_path(char *path, size_t size, const char *name);
+
 /* vmm_ports_run() for at most ten seconds, unless the test stops it earlier. */
 enum vmm_status machine_run(struct machine *machine);
 

@@ -217,6 +217,7 @@ Test(iter_twin, agrees_with_the_twin_in_every_format)
 {
 	static struct tour t;
 	uint64_t seed = random_seed(20260911);
+	unsigned long bad = 0, lost = 0;
 
 	t.random = random_from(seed);
 	printf("seed %llu\n", (unsigned long long)seed);
@@ -230,9 +231,11 @@ Test(iter_twin, agrees_with_the_twin_in_every_format)
 			for (int j = 0; j < 4; j++)
 				random_walk(&t);
 		}
-		for (unsigned step = PW_STEP_HOLE; step <= PW_STEP_LEAVE; step++)
-			cr_expect(t.seen[step] > 0 || step == PW_STEP_BAD, "%s: no step %u",
-				t.format->name, step);
+		bad += t.seen[PW_STEP_BAD];
+		lost += t.seen[PW_STEP_LOST];
+		cr_expect(t.seen[PW_STEP_HOLE] && t.seen[PW_STEP_PAGE] && t.seen[PW_STEP_LEAVE],
+			"%s: nothing seen", t.format->name);
 	}
+	cr_expect(bad > 100 && lost > 1000, "%lu bad, %lu lost", bad, lost);
 	ram_end(&t.ram);
 }

@@ -27,7 +27,7 @@ static int change(struct stage *s, struct pw_visit *visit)
 		visit->entry &= ~s->clear;
 		visit->entry |= s->set;
 	}
-	if (s->interfere_at == visit->entry_pa)
+	if (s->interfere_at && s->interfere_at == visit->entry_pa)
 		ram_store(
 			&s->ram, s->interfere_at, 8, ram_load(&s->ram, s->interfere_at, 8) ^ PTE_A);
 	return s->answer;
@@ -340,5 +340,34 @@ Test(walk_mut, entries_of_four_bytes_and_windows)
 	cr_assert(pw_walk_mut(&s.space, 0xfffff000, UINT64_MAX, &walker) == PW_OK);
 	cr_assert_eq(ram_load(&s.ram, place, 4), 0xd000 | PTE_P);
 	cr_assert_eq(ram_load(&s.ram, place - 4, 4), 0xc000 | PTE_PW, "the neighbour stays");
+	ram_end(&s.ram);
+}
+
+/* ---- Entries that stand nowhere ---- */
+
+Test(walk_mut, what_is_no_entry_in_memory_is_not_written_to_page_zero)
+{
+	struct pw_x86_state state = {.cr0 = PW_CR0_PE | PW_CR0_PG | PW_CR0_WP,
+		.cr4 = PW_CR4_PAE,
+		.pdpte_loaded = true,
+		.pdpte = {0x1000 | PTE_P}};
+	struct pw_walker_mut walker;
+	struct stage s;
+
+	stage_begin(&s);
+	s.ram.base = s.ram.window.base = 0;
+	ram_store(&s.ram, 0, 8, 0x1000 | PTE_P); /* what the register was loaded from */
+	s.set = PTE_A;
+	walker = present_only(&s);
+	for (int paging = 0; paging < 2; paging++) {
+		state.cr0 ^= PW_CR0_PG;
+		cr_assert(pw_space_init_x86(&s.space, &state, &s.ram.windows, NULL) == PW_OK);
+		cr_assert(pw_walk_mut(&s.space, 0, UINT64_MAX, &walker) == PW_E_UNSUPPORTED);
+		cr_assert_eq(ram_load(&s.ram, 0, 8), 0x1000 | PTE_P);
+	}
+	s.only_level = 1; /* below the register all is as ever */
+	ram_store(&s.ram, 0x1000, 8, 0x200000 | PTE_P | PTE_PS);
+	cr_assert(pw_walk_mut(&s.space, 0, 0x1fffff, &walker) == PW_OK);
+	cr_assert_eq(ram_load(&s.ram, 0x1000, 8), 0x200000 | PTE_P | PTE_PS | PTE_A);
 	ram_end(&s.ram);
 }

@@ -40,7 +40,7 @@ struct pw_x86_state {
 	uint8_t maxphyaddr; /* CPUID 80000008H EAX[7:0], 32..52; 0: 52 (40 for 32-bit paging) */
 	bool no_1g_pages;   /* the CPU has no 1 GiB pages: bit 7 of a PDPTE is reserved */
 	bool no_pse36;      /* the CPU has no PSE-36 */
-	bool amd;           /* bit 8 of PML5E, PML4E and non-leaf PDPTE is reserved too */
+	bool amd;           /* bit 8 of PML5E and PML4E is reserved too */
 	uint64_t encryption_mask; /* address bits that are not address (SEV C-bit); 0: none */
 };
 
@@ -63,8 +63,8 @@ struct pw_x86_state {
 #define PW_RFLAGS_AC ((uint64_t)1 << 18)
 
 /*
- * A space. Read `format`, `root`, `memory` and `pa_bits` freely; the rest is derived by the init functions
- * and private to the library.
+ * A space. Read `format`, `root`, `memory` and `pa_bits` freely; the rest is derived by the init
+ * functions and private to the library.
  */
 struct pw_space {
 	const struct pw_format *format;

@@ -34,8 +34,8 @@ struct pw_iter {
 	uint8_t step;  /* enum pw_step */
 	uint8_t level; /* of the entry (PW_STEP_LOST: of the entry that cannot be read) */
 	pw_va first, last;
-	uint64_t entry; /* PW_STEP_LOST: the table entry that leads here, 0 for the root */
-	pw_pa entry_pa;
+	uint64_t entry;     /* PW_STEP_LOST: the table entry that leads here, 0 for the root */
+	pw_pa entry_pa;     /* 0: none, a PDPTE register */
 	pw_pa pa;           /* PW_STEP_PAGE: output address of `first` */
 	uint64_t page_size; /* PW_STEP_PAGE */
 	pw_grant grant;     /* PW_STEP_PAGE: folded rights; see PW_GRANT */
@@ -123,7 +123,8 @@ struct pw_walker_mut {
  * value is walker->code. PW_NO_MEMORY: the entry for `position` cannot be read; what lies behind
  * its table is reached by resuming there (pw_translate() tells the level, pw_level_last() of the
  * level above the end). PW_E_BUDGET: resuming makes headway if the budget is at least the format's
- * levels. PW_E_RANGE. The mutable walk also PW_E_READ_ONLY and PW_UNSTABLE.
+ * levels. PW_E_RANGE. The mutable walk also PW_E_READ_ONLY, PW_UNSTABLE and, for a change to what
+ * is no entry in memory (a PDPTE register, a space without tables), PW_E_UNSUPPORTED.
  */
 PW_API PW_NODISCARD enum pw_status pw_walk(
 	const struct pw_space *space, pw_va first, pw_va last, struct pw_walker *walker);
