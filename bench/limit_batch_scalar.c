@@ -101,4 +101,5 @@ const struct translator translator_limit_batch_scalar = {
 	.answer = batch_answer,
 	.close = free,
 	.group = BATCH_MAX,
+	.sweeps = true,
 };

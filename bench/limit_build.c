@@ -30,7 +30,11 @@ INLINE void change(uint64_t *entry, uint64_t clear, uint64_t set)
 }
 
 #if defined(__x86_64__)
+#if defined(__clang__)
+#define AVX512 __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq"), min_vector_width(512)))
+#else
 #define AVX512 __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,prefer-vector-width=512")))
+#endif
 
 static AVX512 void fill_avx512(uint64_t *entry, uint64_t value)
 {

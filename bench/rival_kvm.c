@@ -24,11 +24,6 @@
 #define CR4_PAE      (1u << 5)
 #define EFER_LONG    0xd01u /* SCE, LME, LMA, NXE */
 
-struct cpuid {
-	struct kvm_cpuid2 head;
-	struct kvm_cpuid_entry2 entry[CPUID_MAX];
-};
-
 struct kvm {
 	int device, vm, vcpu;
 	uint64_t ring[RING];
@@ -47,26 +42,35 @@ static const char *missing(void)
 	return NULL;
 }
 
-static bool get_cpuid(int device, struct cpuid *cpuid)
+/* What KVM offers its guests; to be freed. NULL if it does not say. */
+static struct kvm_cpuid2 *get_cpuid(int device)
 {
-	memset(cpuid, 0, sizeof *cpuid);
-	cpuid->head.nent = CPUID_MAX;
-	return ioctl(device, KVM_GET_SUPPORTED_CPUID, &cpuid->head) == 0;
+	struct kvm_cpuid2 *cpuid =
+		calloc(1, sizeof *cpuid + CPUID_MAX * sizeof(struct kvm_cpuid_entry2));
+
+	if (cpuid)
+		cpuid->nent = CPUID_MAX;
+	if (cpuid && ioctl(device, KVM_GET_SUPPORTED_CPUID, cpuid) == 0)
+		return cpuid;
+	free(cpuid);
+	return NULL;
 }
 
 static const char *refuses_large(void)
 {
-	static struct cpuid cpuid;
 	int device = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-	bool known = device >= 0 && get_cpuid(device, &cpuid);
+	struct kvm_cpuid2 *cpuid = device < 0 ? NULL : get_cpuid(device);
+	bool large = false;
 
+	for (unsigned i = 0; cpuid && i < cpuid->nent; i++) {
+		const struct kvm_cpuid_entry2 *entry = &cpuid->entries[i];
+
+		large = large || (entry->function == 0x80000001 && (entry->edx & CPUID_1GIB));
+	}
+	free(cpuid);
 	if (device >= 0)
 		close(device);
-	for (unsigned i = 0; known && i < cpuid.head.nent; i++) {
-		if (cpuid.entry[i].function == 0x80000001 && (cpuid.entry[i].edx & CPUID_1GIB))
-			return NULL;
-	}
-	return "W4: this KVM has no 1 GiB pages";
+	return large ? NULL : "W4: this KVM has no 1 GiB pages";
 }
 
 static void want(bool ok, const char *what)
@@ -103,8 +107,8 @@ static void set_long_mode(struct kvm *kvm, uint64_t root)
 
 static void *open_kvm(const struct workload *w, enum order order)
 {
-	static struct cpuid cpuid;
 	struct kvm *kvm = calloc(1, sizeof *kvm);
+	struct kvm_cpuid2 *cpuid;
 	struct kvm_userspace_memory_region memory = {
 		.memory_size = w->image.size,
 		.userspace_addr = (uintptr_t)w->image.bytes,
@@ -114,14 +118,17 @@ static void *open_kvm(const struct workload *w, enum order order)
 	if (!kvm)
 		bench_die("no memory");
 	kvm->device = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-	want(kvm->device >= 0 && get_cpuid(kvm->device, &cpuid), "/dev/kvm");
+	want(kvm->device >= 0, "/dev/kvm");
+	cpuid = get_cpuid(kvm->device);
+	want(cpuid, "KVM_GET_SUPPORTED_CPUID");
 	kvm->vm = ioctl(kvm->device, KVM_CREATE_VM, 0);
 	want(kvm->vm >= 0, "KVM_CREATE_VM");
 	want(ioctl(kvm->vm, KVM_SET_USER_MEMORY_REGION, &memory) == 0,
 		"KVM_SET_USER_MEMORY_REGION");
 	kvm->vcpu = ioctl(kvm->vm, KVM_CREATE_VCPU, 0);
 	want(kvm->vcpu >= 0, "KVM_CREATE_VCPU");
-	want(ioctl(kvm->vcpu, KVM_SET_CPUID2, &cpuid.head) == 0, "KVM_SET_CPUID2");
+	want(ioctl(kvm->vcpu, KVM_SET_CPUID2, cpuid) == 0, "KVM_SET_CPUID2");
+	free(cpuid);
 	set_long_mode(kvm, w->root);
 	return kvm;
 }

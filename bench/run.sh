@@ -17,7 +17,7 @@ cmake -S "$top" -B "$build" -DCMAKE_BUILD_TYPE=Release -DPAGEWALK_BENCH=ON -DPAG
 cmake --build "$build" --parallel "$(nproc)" --target pagewalk_bench pagewalk_bench_report
 
 set -- "$build/bench/pagewalk_bench" --benchmark_out="$build/bench.json" \
-  --benchmark_out_format=json --benchmark_report_aggregates_only=false "$@"
+  --benchmark_out_format=json "$@"
 if taskset -c 1 true 2>/dev/null; then
   set -- taskset -c 1 "$@"
 else
