@@ -30,7 +30,8 @@ static void count_ticks(const char *through)
 	ticks = 0;
 	while (ticks < TICKS)
 		pc_wait();
-	pc_print_number(ticks);
+	/* On a slow host more may have come by now: only that so many came is certain. */
+	pc_print_number(TICKS);
 	guest_puts(" ticks through ");
 	guest_puts(through);
 	guest_puts("\n");
