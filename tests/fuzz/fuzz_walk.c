@@ -29,6 +29,7 @@ enum {
 #define STEPS_MAX   2000
 #define READS_MAX   4000
 #define COPY_BYTES  300
+#define BATCH       37
 #define TABLE_BYTES 0x10000u /* the largest table: no root needs more alignment */
 
 /* An image in a block of its own, so that AddressSanitizer sees the first byte outside. */
@@ -146,6 +147,33 @@ static void fuzz_translate(struct world *world, const struct pw_space *windows,
 	EXPECT(memchr(pw_explain(&one, text, sizeof text), 0, sizeof text) != NULL);
 	if (status == PW_OK && one.page_size > 0)
 		EXPECT((one.pa & (one.page_size - 1)) == (one.va & (one.page_size - 1)));
+}
+
+/* A list of addresses gives the answers of each alone, with and without vector code. */
+static void fuzz_batch(struct world *world, const struct pw_space *space, const struct input *input)
+{
+	pw_va va[BATCH];
+	struct pw_hit hits[BATCH];
+	struct pw_result one;
+
+	for (unsigned i = 0; i < BATCH; i++)
+		va[i] = input->va + (i % 8) * 4096 + (i / 8) * (input->last / 8);
+	for (unsigned vector = 0; vector < 2; vector++) {
+		size_t mapped = 0;
+
+		world->windows.kernels = vector ? pw_kernels_best() : NULL;
+		EXPECT(pw_translate_batch(space, va, BATCH, input->access, hits) <= BATCH);
+		for (unsigned i = 0; i < BATCH; i++) {
+			EXPECT(pw_translate(space, va[i], input->access, &one) ==
+				(enum pw_status)hits[i].status);
+			EXPECT(one.pa == hits[i].pa && one.level == hits[i].level);
+			EXPECT(one.user == hits[i].user && one.supervisor == hits[i].supervisor);
+			EXPECT(one.page_size ==
+				(hits[i].size_log2 ? UINT64_C(1) << hits[i].size_log2 : 0));
+			mapped += one.status == PW_OK;
+		}
+		EXPECT(pw_translate_batch(space, va, BATCH, input->access, hits) == mapped);
+	}
 }
 
 /* Where an enumeration says "mapped", so does a translation. */
@@ -314,6 +342,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		make_space(&callbacks, &input, format, &world.callbacks)) {
 		world.entry_bytes = callbacks.format->entry_bytes;
 		fuzz_translate(&world, &windows, &callbacks, &input);
+		fuzz_batch(&world, &windows, &input);
 		fuzz_iterate(&windows, &input);
 		fuzz_regions(&world, &windows, &callbacks, &input);
 		fuzz_copy(&windows, &callbacks, &input);

@@ -206,6 +206,19 @@ Test(walk_mut, a_table_can_be_unlinked_when_it_is_left)
 	ram_end(&s.ram);
 }
 
+Test(walk_mut, a_table_changed_when_it_is_left_is_not_walked_again)
+{
+	struct stage s;
+	struct pw_walker_mut walker = {.handle_post_pte = on_entry, .ctx = &s, .budget = 100};
+
+	stage_begin(&s);
+	s.set = PTE_A;
+	cr_assert(pw_walk_mut(&s.space, 0x3000, 0x3fff, &walker) == PW_OK);
+	cr_assert_eq(s.calls, 3u);
+	cr_assert_eq(s.ram.writes, 3u);
+	ram_end(&s.ram);
+}
+
 /* ---- Writes that fail ---- */
 
 Test(walk_mut, a_concurrent_change_is_not_overwritten)
