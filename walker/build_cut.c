@@ -10,7 +10,6 @@ struct cut {
 	pw_va at; /* the first address behind the cut */
 	unsigned level;
 	struct pw_table table;
-	pw_pa above[PW_MAX_LEVELS]; /* tables on the way, to notice one that contains itself */
 	/* The plan: tables of the levels [from, below) are needed. */
 	unsigned from, below;
 };
@@ -26,18 +25,12 @@ static bool is_beginning(pw_va at, unsigned shift)
 	return !(at & PW_LOW(shift));
 }
 
-static enum pw_status down(const struct pw_build *b, struct cut *cut, uint64_t entry)
+static void down(const struct pw_build *b, struct cut *cut, uint64_t entry)
 {
 	pw_pa pa = pw_table_address(b->format, b->space, pw_row(b, cut->level), entry);
 
-	cut->above[cut->level] = cut->table.pa;
-	for (unsigned i = cut->level; i <= b->top; i++) {
-		if (cut->above[i] == pa)
-			return PW_E_UNSUPPORTED;
-	}
 	cut->level--;
 	cut->table = pw_table_open(b, cut->level, pa);
-	return PW_OK;
 }
 
 static bool is_span(const struct pw_level *row, uint64_t entry)
@@ -152,9 +145,7 @@ static enum pw_status plan_cut(struct pw_build *b, struct cut *cut)
 		case PW_PAGE:
 			return plan_split(b, cut, entry);
 		case PW_TABLE:
-			status = down(b, cut, entry);
-			if (status != PW_OK)
-				return status;
+			down(b, cut, entry);
 		}
 	}
 }
@@ -247,7 +238,8 @@ static bool split(struct pw_build *b, struct cut *cut, uint64_t entry)
 		return false;
 	}
 	b->splits++;
-	return down(b, cut, run.value) == PW_OK;
+	down(b, cut, run.value);
+	return true;
 }
 
 static void commit_cut(struct pw_build *b, pw_va at)
@@ -270,8 +262,7 @@ static void commit_cut(struct pw_build *b, pw_va at)
 				return;
 			break;
 		case PW_TABLE:
-			if (down(b, &cut, entry) != PW_OK)
-				return;
+			down(b, &cut, entry);
 			break;
 		default:
 			return;

@@ -88,7 +88,8 @@ static enum pw_status plan_last_table(struct pw_build *b, struct pw_trail *t)
 	if (!survey.some)
 		return PW_OK;
 	change = change_of(b, 0, &pw_row(b, 0)->page);
-	b->different |= (survey.some & ~(change.keep | change.set)) || (change.set & ~survey.all);
+	/* What some have and none should; what some lack, plan_page() sees in what all have. */
+	b->different |= (survey.some & ~(change.keep | change.set)) != 0;
 	return pw_kind_in(b, 0, survey.all) == PW_PAGE ? plan_page(b, t, survey.all) : PW_RESERVED;
 }
 

@@ -155,6 +155,7 @@ Test(build_flush, accessed_and_dirty_set_meanwhile_are_not_lost)
 	cr_assert(pw_protect(&f.space, 0, 2 * MIB, PW_R, &f.flush) == PW_OK);
 	cr_assert(f.tm.meddle == 0);
 	cr_assert(fixture_entry(&f, 0) == (2 * MIB | PTE_P | PTE_PS | PTE_A | PTE_D | PTE_XD));
+	f.flush.range_count = 0;
 	/* In a split the meddling comes after the child was filled: it is filled again. */
 	fixture_set_entry(&f, 0, 2 * MIB | PTE_P | PTE_PS | PTE_XD);
 	f.tm.meddle = PTE_A | PTE_D;
@@ -162,7 +163,8 @@ Test(build_flush, accessed_and_dirty_set_meanwhile_are_not_lost)
 	cr_assert(f.tm.meddle == 0);
 	for (pw_va va = 0; va < 2 * MIB; va += PAGE)
 		cr_assert((fixture_entry(&f, va) & (PTE_A | PTE_D)) == (PTE_A | PTE_D));
-	cr_assert(f.flush.splits == 1);
+	cr_assert(f.flush.splits == 1 && f.flush.range_count == 1);
+	expect_range(&f, 0, PAGE, 2 * PAGE - 1, 0, true);
 	/* And an entry that is taken out is taken out, whatever happens to it. */
 	f.tm.meddle = PTE_A;
 	cr_assert(pw_unmap(&f.space, PAGE, PAGE, &f.flush) == PW_OK);
@@ -215,6 +217,34 @@ Test(build_flush, pages_of_a_live_space_need_a_flush_before_they_go)
 	cr_assert(pw_allocate(&f.space, 0, 2 * PAGE, RW, &f.flush) == PW_E_ARGUMENT);
 	f.tm.memory.allocate_page = NULL;
 	cr_assert(pw_allocate(&f.space, 0, 2 * PAGE, RW, &f.flush) == PW_E_NO_TABLES);
+	fixture_end(&f);
+}
+
+static void pages_are_out(void *ctx, struct pw_flush *flush)
+{
+	struct fixture *f = ctx;
+
+	/* Of three tables the last has gone at most, and nothing of what can still be reached. */
+	flushes++;
+	cr_assert(flush->everything || flush->range_count > 0);
+	cr_assert(f->tm.page_bytes_out >= (3 - flushes) * 2 * MIB);
+	fixture_expect_hole(f, (flushes - 1) * 2 * MIB);
+}
+
+/* Pages below a table that is taken out as a whole wait for the flush too. */
+Test(build_flush, pages_below_a_table_wait_for_the_flush)
+{
+	static struct fixture f;
+
+	fixture_begin(&f, &pw_format_x86_64, true);
+	f.tm.largest_page = PAGE;
+	cr_assert(pw_allocate(&f.space, 0, 4 * MIB, RW, NULL) == PW_OK);
+	f.flush.flush_now = pages_are_out;
+	f.flush.ctx = &f;
+	flushes = 0;
+	cr_assert(pw_free(&f.space, 0, 4 * MIB, &f.flush) == PW_OK);
+	cr_assert(flushes == 2 && f.tm.page_count == 0);
+	f.flush.flush_now = NULL;
 	fixture_end(&f);
 }
 

@@ -262,6 +262,97 @@ Test(build_hostile, memory_that_cannot_be_written)
 	fixture_end(&f);
 }
 
+/* A memory that takes writes into what it has just given out, and into nothing else. */
+static bool (*honest_write)(void *, pw_pa, unsigned, uint64_t);
+static pw_pa frozen;
+
+static bool write_unless_frozen(void *ctx, pw_pa pa, unsigned bytes, uint64_t entry)
+{
+	return (pa & ~UINT64_C(0xfff)) != frozen && honest_write(ctx, pa, bytes, entry);
+}
+
+Test(build_hostile, a_write_that_is_refused_in_the_middle)
+{
+	static struct fixture f;
+
+	fixture_begin(&f, &pw_format_x86_64, false);
+	honest_write = f.tm.memory.write_pte;
+	f.tm.memory.write_pte = write_unless_frozen;
+	f.tm.memory.exchange_pte = NULL;
+	cr_assert(pw_map(&f.space, 0, 0x5000, PAGE, RW, NULL) == PW_OK);
+	frozen = f.space.root;
+	cr_assert(pw_map(&f.space, UINT64_C(1) << 39, 0, 4 * MIB, RW, NULL) == PW_E_READ_ONLY);
+	cr_assert(pw_allocate(&f.space, UINT64_C(1) << 39, 4 * MIB, RW, NULL) == PW_E_READ_ONLY);
+	cr_assert(pw_unmap(&f.space, 0, UINT64_C(1) << 39, NULL) == PW_E_READ_ONLY);
+	/* It is said, and nothing is lost. */
+	cr_assert(f.tm.tables_out == 4 && f.tm.page_count == 0);
+	fixture_expect(&f, 0, 0x5000, PAGE, RW);
+	frozen = fixture_place(&f, 0, 0) & ~UINT64_C(0xfff);
+	cr_assert(pw_protect(&f.space, 0, PAGE, PW_R, NULL) == PW_E_READ_ONLY);
+	cr_assert(pw_unmap(&f.space, 0, PAGE, NULL) == PW_E_READ_ONLY);
+	fixture_expect(&f, 0, 0x5000, PAGE, RW);
+	frozen = fixture_place(&f, 0, 1) & ~UINT64_C(0xfff);
+	cr_assert(pw_map(&f.space, 2 * MIB, 0, 2 * MIB, RW, NULL) == PW_E_READ_ONLY);
+	frozen = 1;
+	cr_assert(pw_map(&f.space, 2 * MIB, 0, 2 * MIB, RW, NULL) == PW_OK);
+	frozen = fixture_place(&f, 0, 1) & ~UINT64_C(0xfff);
+	cr_assert(pw_unmap(&f.space, 2 * MIB, PAGE, NULL) == PW_E_READ_ONLY);
+	cr_assert(f.tm.tables_out == 4);
+	fixture_expect(&f, 2 * MIB, 0, 2 * MIB, RW);
+	frozen = 1;
+	fixture_end(&f);
+}
+
+/* Address 0 is an address: an empty table there looks like a link to itself. */
+Test(build_hostile, a_table_at_address_0)
+{
+	static struct fixture f;
+	pw_pa first, root, table[3];
+
+	test_memory_begin(&f.tm, 0, MIB, true);
+	first = new_table(&f, 0);
+	cr_assert(first == 0);
+	cr_assert(pw_root_create(&pw_format_x86_64, &f.tm.memory, &root) == PW_OK);
+	cr_assert(pw_space_init(&f.space, &pw_format_x86_64, root, &f.tm.memory) == PW_OK);
+	for (unsigned i = 0; i < 3; i++)
+		table[i] = new_table(&f, 0);
+	put(&f, root, 0, table[0] | PTE_PWU);
+	put(&f, table[0], 0, table[1] | PTE_PWU);
+	put(&f, table[1], 0, table[2] | PTE_PWU);
+	put(&f, table[1], 1, first | PTE_PWU);
+	cr_assert(pw_unmap(&f.space, 0, HALF, NULL) == PW_OK);
+	cr_assert(f.tm.tables_out == 1 && test_memory_is_sound(&f.tm));
+	test_memory_end(&f.tm);
+}
+
+/* The root of PAE in the CPU's registers: below it single entries can be changed, no more. */
+Test(build_hostile, pdpte_registers)
+{
+	static struct fixture f;
+	struct pw_x86_state state = {.cr0 = PW_CR0_PE | PW_CR0_PG,
+		.cr4 = PW_CR4_PAE,
+		.efer = PW_EFER_NXE,
+		.pdpte_loaded = true};
+	struct pw_space space;
+	uint64_t entry;
+
+	fixture_begin(&f, &pw_format_x86_pae, true);
+	cr_assert(pw_map(&f.space, 0, 0x5000, PAGE, RW, NULL) == PW_OK);
+	state.cr3 = f.space.root;
+	state.pdpte[0] = get(&f, f.space.root, 0);
+	state.pdpte[1] = 0x1230;
+	cr_assert(pw_space_init_x86(&space, &state, &f.tm.memory, NULL) == PW_OK);
+	cr_assert(pw_map(&space, PAGE, 0, PAGE, RW, NULL) == PW_E_UNSUPPORTED);
+	cr_assert(pw_unmap(&space, 0, PAGE, NULL) == PW_E_UNSUPPORTED);
+	cr_assert(pw_protect(&space, 0, PAGE, RW, NULL) == PW_E_UNSUPPORTED);
+	cr_assert(pw_read_pte(&space, GIB, &entry, NULL) == PW_OK && entry == 0x1230);
+	cr_assert(pw_write_pte(&space, GIB, entry, 0) == PW_E_READ_ONLY);
+	cr_assert(pw_read_pte(&space, 0, &entry, NULL) == PW_OK);
+	cr_assert(pw_write_pte(&space, 0, entry, entry | PTE_U) == PW_OK);
+	fixture_expect(&f, 0, 0x5000, PAGE, RW | PW_U);
+	fixture_end(&f);
+}
+
 /* Windows that hold parts of tables only: entry by entry, some through the callbacks. */
 Test(build_hostile, a_window_that_ends_inside_a_table)
 {

@@ -127,6 +127,11 @@ Test(build_rights, a_table_entry_inside_the_range_is_widened)
 		"only what was needed is widened");
 	cr_assert(f.flush.range_count == 1 && f.flush.ranges[0].tables);
 	fixture_end(&f);
+	/* The pages are as asked for, only the table is not. */
+	begin_denied(&f, PTE_W, 0);
+	cr_assert(pw_protect(&f.space, 0, 2 * MIB, RW | PW_U | PW_X, NULL) == PW_OK);
+	fixture_expect(&f, 0, 0x100000, PAGE, RW | PW_U | PW_X);
+	fixture_end(&f);
 	/* The right to write is still denied to what is not asked to have it. */
 	begin_denied(&f, PTE_W | PTE_U, 0);
 	pde = fixture_place(&f, 0, 1);
@@ -195,6 +200,12 @@ Test(build_rights, global_tables_of_riscv)
 	cr_assert(pw_protect(&f.space, 0, PAGE, PW_R | PW_GLOBAL, NULL) == PW_OK);
 	cr_assert(pw_protect(&f.space, 0, 2 * MIB, PW_R, NULL) == PW_OK);
 	cr_assert(!fixture_look(&f, 0).global);
+	/* Pages before the table that look like those in it. */
+	cr_assert(pw_map(&f.space, 2 * MIB, 0, 4 * MIB, RW, NULL) == PW_OK);
+	cr_assert(pw_protect(&f.space, 5 * MIB, PAGE, PW_R, NULL) == PW_OK);
+	pde = fixture_place(&f, 4 * MIB, 1);
+	test_memory_store(&f.tm, pde, 8, test_memory_load(&f.tm, pde, 8) | 0x20);
+	cr_assert(pw_protect(&f.space, 2 * MIB, 2 * MIB + PAGE, PW_R, NULL) == PW_E_RIGHTS);
 	fixture_end(&f);
 }
 
@@ -232,6 +243,27 @@ Test(build_rights, part_of_a_large_page_of_arm)
 		fixture_entry(&f, MIB) == (0xa00000 | 2 | 1 | 4 | 8 | 0x10 | 0x400 | 0x800 | 0x40),
 		"entry %#llx", (unsigned long long)fixture_entry(&f, MIB));
 	cr_assert(pw_unmap(&f.space, MIB + 15 * PAGE, PAGE, &f.flush) == PW_OK);
+	fixture_end(&f);
+}
+
+/* As entries: sixteen small pieces, each its own. */
+Test(build_rights, a_large_page_of_arm_goes_back_in_pieces)
+{
+	static struct fixture f;
+
+	fixture_begin(&f, &pw_format_armv7_short, true);
+	put_large_page(&f, MIB, 0x00a00000 | 1 | 0x10);
+	f.tm.pages[f.tm.page_count++] = (struct test_page){0xa00000, 64 * KIB};
+	f.tm.page_bytes_out = 64 * KIB;
+	cr_assert(pw_free(&f.space, MIB, 3 * PAGE, NULL) == PW_OK);
+	cr_assert(f.tm.page_bytes_out == 13 * PAGE);
+	cr_assert(pw_free(&f.space, MIB, 64 * KIB, NULL) == PW_OK);
+	cr_assert(f.tm.page_bytes_out == 0);
+	put_large_page(&f, MIB, 0x00a00000 | 1 | 0x10);
+	f.tm.pages[f.tm.page_count++] = (struct test_page){0xa00000, 64 * KIB};
+	f.tm.page_bytes_out = 64 * KIB;
+	cr_assert(pw_free(&f.space, MIB, MIB, NULL) == PW_OK);
+	cr_assert(f.tm.page_bytes_out == 0);
 	fixture_end(&f);
 }
 

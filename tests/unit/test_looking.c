@@ -11,8 +11,8 @@
 #include <string.h>
 
 #define BASE   UINT64_C(0x200000)
-#define BYTES  (UINT64_C(1) << 20)
-#define ROUNDS 200
+#define BYTES  (UINT64_C(1) << 18)
+#define ROUNDS 100
 
 struct sight {
 	struct ram ram;
