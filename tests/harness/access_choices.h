@@ -48,13 +48,14 @@ static const struct model_setting write_or_fetch[] = {
 #define LONG (PW_EFER_LME | PW_EFER_LMA)
 #define NX   MODEL_NX
 
-#define BASE(pte, pde, pdpte, cr0, cr4, efer)                                                      \
+#define BASE_FIELDS(pte, pde, pdpte, cr0, cr4, efer)                                               \
+	[MODEL_PTE] = (pte), [MODEL_PDE] = (pde), [MODEL_PDPTE] = (pdpte), [MODEL_PML4E] = LINK,   \
+	[MODEL_PML5E] = LINK, [MODEL_CR0] = PW_CR0_PE | PW_CR0_PG | (cr0), [MODEL_CR4] = (cr4),    \
+	[MODEL_EFER] = (efer), [MODEL_WIDTH] = 36, [MODEL_ACCESS] = PW_ACCESS_READ
+#define BASE(...)                                                                                  \
 	{                                                                                          \
 		{                                                                                  \
-			[MODEL_PTE] = (pte), [MODEL_PDE] = (pde), [MODEL_PDPTE] = (pdpte),         \
-			[MODEL_PML4E] = LINK, [MODEL_PML5E] = LINK,                                \
-			[MODEL_CR0] = PW_CR0_PE | PW_CR0_PG | (cr0), [MODEL_CR4] = (cr4),          \
-			[MODEL_EFER] = (efer), [MODEL_WIDTH] = 36, [MODEL_ACCESS] = PW_ACCESS_READ \
+			BASE_FIELDS(__VA_ARGS__)                                                   \
 		}                                                                                  \
 	}
 

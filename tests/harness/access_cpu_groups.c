@@ -112,7 +112,8 @@ const struct model_group model_cpu_32 = {
 	.choices = {CHOICE(write_or_fetch), USER, IMPLICIT, TWICE, PTE("rw", MODEL_W),
 		PTE("user", MODEL_U), PTE("a", MODEL_A), PTE("d", MODEL_D), PDE("rw", MODEL_W),
 		PDE("user", MODEL_U), PDE("a", MODEL_A), PDE("d", MODEL_D), PDE("ps", MODEL_PS),
-		CHOICE(obstacles_32), AC, SMAP, SMEP, WP, BIT("cr4.pse", MODEL_CR4, PW_CR4_PSE)},
+		CHOICE(obstacles_32), AC, SMAP, SMEP, WP, NXE,
+		BIT("cr4.pse", MODEL_CR4, PW_CR4_PSE)},
 };
 
 #define CPU_NONE(user_)                                                                            \

@@ -198,22 +198,27 @@ const struct model_group model_shadow_stack = {
 		CHOICE(pkru_bits), AC, SMAP, PKE, PKS},
 };
 
+/* Where there are no protection keys, key 0 is as good as any: PKRU and PKRS forbid them all. */
+#define KEYS_CLOSED [MODEL_PKRU] = UINT32_MAX, [MODEL_PKRS] = UINT32_MAX
+#define KEYS_ON     BIT("cr4.pke+pks", MODEL_CR4, PW_CR4_PKE | PW_CR4_PKS)
+
 const struct model_group model_pae = {
 	.name = "PAE",
-	.base = BASE(0, 0, MODEL_P, 0, PAE, 0),
+	.base = {{BASE_FIELDS(0, 0, MODEL_P, 0, PAE, 0), KEYS_CLOSED}},
 	.choices = {CHOICE(any_access), USER, IMPLICIT, PTE("rw", MODEL_W), PTE("user", MODEL_U),
 		PTE("d", MODEL_D), PTE("nx", NX), PTE("p", MODEL_P), PDE("rw", MODEL_W),
 		PDE("user", MODEL_U), PDE("ps", MODEL_PS), PDE("nx", NX), PDE("p", MODEL_P),
-		PDPTE("hole", MODEL_P), CHOICE(reserved_bits_pae), AC, SMAP, SMEP, WP, NXE},
+		PDPTE("hole", MODEL_P), CHOICE(reserved_bits_pae), AC, SMAP, SMEP, WP, NXE,
+		KEYS_ON},
 };
 
 const struct model_group model_32 = {
 	.name = "32-bit, with PSE and PSE-36",
-	.base = BASE(0, 0, 0, 0, 0, 0),
+	.base = {{BASE_FIELDS(0, 0, 0, 0, 0, 0), KEYS_CLOSED}},
 	.choices = {CHOICE(any_access), USER, IMPLICIT, PTE("rw", MODEL_W), PTE("user", MODEL_U),
 		PTE("d", MODEL_D), PTE("p", MODEL_P), PDE("rw", MODEL_W), PDE("user", MODEL_U),
-		PDE("ps", MODEL_PS), PDE("p", MODEL_P), CHOICE(pse36_bits), AC, SMAP, SMEP, WP,
-		BIT("cr4.pse", MODEL_CR4, PW_CR4_PSE),
+		PDE("ps", MODEL_PS), PDE("p", MODEL_P), CHOICE(pse36_bits), AC, SMAP, SMEP, WP, NXE,
+		KEYS_ON, BIT("cr4.pse", MODEL_CR4, PW_CR4_PSE),
 		BIT("no-pse36", MODEL_CPU, MODEL_CPU_NO_PSE36), CHOICE(some_widths)},
 };
 
@@ -259,7 +264,7 @@ const struct model_group model_bits_32 = {
 	.name = "32-bit, every two bits of the entries",
 	.base = BASE(PAGE, LINK, 0, PW_CR0_WP, 0, 0),
 	.choices = {CHOICE(any_access), USER, CHOICE(any_bit_32), CHOICE(any_bit_32),
-		PDE("ps", MODEL_PS), BIT("cr4.pse", MODEL_CR4, PW_CR4_PSE),
+		PDE("ps", MODEL_PS), NXE, BIT("cr4.pse", MODEL_CR4, PW_CR4_PSE),
 		BIT("no-pse36", MODEL_CPU, MODEL_CPU_NO_PSE36), CHOICE(widths)},
 };
 

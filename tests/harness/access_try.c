@@ -12,9 +12,9 @@
 #define ACCESSED  UINT64_C(0x20)
 #define DIRTY     UINT64_C(0x40)
 #define LARGE     UINT64_C(0x80)
-#define VA_32     UINT64_C(0x92a4b678)
-#define VA_4LEVEL UINT64_C(0xffff923456a4b678)
-#define VA_LA57   UINT64_C(0xff12923456a4b678)
+#define VA_32     UINT64_C(0x92a4b67b)
+#define VA_4LEVEL UINT64_C(0xffff923456a4b67b)
+#define VA_LA57   UINT64_C(0xff12923456a4b67b)
 
 /* Where pages lead, by level; under 4 GiB, so that no physical width makes them reserved. */
 static const uint64_t frame[MODEL_LEVELS] = {

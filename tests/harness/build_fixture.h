@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define FIXTURE_BASE   UINT64_C(0x200000)
-#define FIXTURE_BYTES  (UINT64_C(2) << 20)
+#define FIXTURE_BYTES  (UINT64_C(1) << 20)
 #define FIXTURE_RANGES 8
 #define FIXTURE_FREED  64
 #define KIB            UINT64_C(1024)

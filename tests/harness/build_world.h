@@ -15,7 +15,7 @@
 #include <string.h>
 
 #define WORLD_MEMORY_BASE  UINT64_C(0x100000)
-#define WORLD_MEMORY_BYTES (UINT64_C(6) << 20)
+#define WORLD_MEMORY_BYTES (UINT64_C(8) << 20)
 #define WORLD_RANGES       8
 #define WORLD_FREED        16
 #define WORLD_FLUSHED      64

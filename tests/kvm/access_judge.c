@@ -145,7 +145,10 @@ static void fetch_batch(struct judge *judge, uint64_t pa)
 	judge->begun = true;
 	drop_what_is_missing(judge);
 	choose_stride(judge);
+	/* Elsewhere for each layout, so that two of them do not try the same part. */
+	judge->ordinal = judge->block * judge->layout;
 	model_begin(&judge->cursor, &judge->group);
+	judge->exhausted = !model_advance(&judge->cursor, judge->ordinal);
 }
 
 enum vmm_status judge_call(void *ctx, struct vmm_vcpu *vcpu, struct guest_call *call)

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 
 /* A prime that divides no product of choices, so that every setting meets every other. */
-#define STRIDE 19
+#define STRIDE 31
 
 #define FAILURES_SHOWN 10
 

@@ -193,7 +193,7 @@ static void one_operation(struct world *w)
 	w->done += status == PW_OK;
 	cr_assert(status == PW_OK || status == PW_E_EXISTS || status == PW_E_NO_TABLES,
 		"%s: %s: %s", w->format->name, names[which], pw_status_name(status));
-	/* 6 MiB of tables may well run out; but not without the injected failure here. */
+	/* The memory holds enough for the model in the smallest pages. */
 	cr_assert(status != PW_E_NO_TABLES || failing, "%s: %s: out of tables", w->format->name,
 		names[which]);
 	if (status == PW_E_NO_TABLES) {
