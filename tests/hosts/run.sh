@@ -190,7 +190,7 @@ END
 
 show_kernel() {
   note "the end of the kernel's messages:"
-  tail -n 40 "$work/console.log" | tr -d '\r' | sed 's/^/  | /' >&2
+  tail -n 60 "$work/console.log" | tr -d '\r' | sed 's/^/  | /' >&2
 }
 
 show_box() { # when it is not the programs that failed
