@@ -126,6 +126,18 @@ static void count_features(struct judge *judge, uint32_t access, const struct pw
 		judge->feature[i] += has[i];
 }
 
+/* SMAP refuses it, but this host lets it through: which deviation, or JUDGE_DEVIATIONS. */
+static enum judge_deviation opened_by_ac(
+	const struct judge *judge, pw_access access, const struct pw_result *r)
+{
+	enum judge_deviation deviation =
+		access & PW_ACCESS_USER ? JUDGE_IMPLICIT_3_OBEYS_AC : JUDGE_IMPLICIT_OBEYS_AC;
+	bool possible = r->rule == PW_RULE_SMAP && (access & PW_ACCESS_IMPLICIT) &&
+			(judge->shown.field[MODEL_RFLAGS] & PW_RFLAGS_AC);
+
+	return possible && judge->deviates[deviation] ? deviation : JUDGE_DEVIATIONS;
+}
+
 static void foretell_one(struct judge *judge, const struct pw_space *space,
 	const struct pw_space *shadow, unsigned n)
 {
@@ -151,15 +163,13 @@ static void foretell_one(struct judge *judge, const struct pw_space *space,
 	f->vector = status == PW_NON_CANONICAL ? GP : PF;
 	f->error_code = r.error_code;
 	f->reserved = status == PW_RESERVED;
-	f->implicit_ac = r.rule == PW_RULE_SMAP && (access & PW_ACCESS_IMPLICIT) &&
-			 !(access & PW_ACCESS_USER) &&
-			 (judge->shown.field[MODEL_RFLAGS] & PW_RFLAGS_AC);
+	f->implicit_ac = opened_by_ac(judge, access, &r);
 	/*
 	 * A fault can leave Accessed set in the entries above the one that decided. SDM vol. 3A
 	 * "Accessed and Dirty Flags".
 	 */
 	(void)!pw_translate_trace(space, asked->va, access, &r, steps, &count);
-	allow_accessed(judge, steps, judge->on_tcg && f->implicit_ac ? count : count - 1);
+	allow_accessed(judge, steps, f->implicit_ac < JUDGE_DEVIATIONS ? count : count - 1);
 }
 
 void judge_foretell(struct judge *judge, struct vmm_vcpu *vcpu)
@@ -177,7 +187,8 @@ void judge_foretell(struct judge *judge, struct vmm_vcpu *vcpu)
 static uint32_t as_by_the_manual(
 	struct judge *judge, const struct judge_forecast *f, uint32_t error_code)
 {
-	if (judge->on_tcg && f->reserved && (error_code & (PW_PF_RSVD | PW_PF_P)) == PW_PF_RSVD) {
+	if (judge->deviates[JUDGE_RESERVED_WITHOUT_P] && f->reserved &&
+		(error_code & (PW_PF_RSVD | PW_PF_P)) == PW_PF_RSVD) {
 		judge->deviation[JUDGE_RESERVED_WITHOUT_P]++;
 		return error_code | PW_PF_P;
 	}
@@ -191,8 +202,8 @@ static void compare_one(struct judge *judge, unsigned n)
 
 	judge->judged++;
 	judge->faults += said->vector != GUEST_NO_FAULT;
-	if (judge->on_tcg && f->implicit_ac && said->vector == GUEST_NO_FAULT)
-		judge->deviation[JUDGE_IMPLICIT_OBEYS_AC]++;
+	if (f->implicit_ac < JUDGE_DEVIATIONS && said->vector == GUEST_NO_FAULT)
+		judge->deviation[f->implicit_ac]++;
 	else if (said->vector != f->vector) {
 		judge_complain(judge, n, "vector", f->vector, said->vector);
 	} else if (said->vector == PF) {
@@ -208,6 +219,15 @@ static void compare_one(struct judge *judge, unsigned n)
 	}
 }
 
+/* The first access of the slot; of those that share an entry, any. */
+static unsigned access_of(const struct judge *judge, unsigned slot)
+{
+	for (unsigned n = 0; n < judge->batch->accesses_count; n++)
+		if (judge->forecast[n].slot == slot)
+			return n;
+	return 0;
+}
+
 static void compare_frames(struct judge *judge)
 {
 	for (unsigned i = 0; i < GUEST_BATCH_ACCESSES; i++) {
@@ -216,7 +236,8 @@ static void compare_frames(struct judge *judge)
 		(void)!vmm_vm_read(
 			&judge->machine->vm, JUDGE_FRAME(i) + JUDGE_WRITE_AT, &word, sizeof word);
 		if (word != judge->written[i])
-			judge_complain(judge, i, "what was written", judge->written[i], word);
+			judge_complain(judge, access_of(judge, i), "what was written",
+				judge->written[i], word);
 	}
 }
 
@@ -229,15 +250,19 @@ static bool is_gib_page(const struct judge *judge, unsigned table, uint64_t entr
 static void compare_entry(struct judge *judge, unsigned table, unsigned index, uint64_t now)
 {
 	uint64_t wanted = judge->tables[table][index];
+	bool wide = judge->layout != JUDGE_32; /* or two entries a word */
 	uint64_t difference = (now ^ wanted) & ~judge->may_differ[table][index];
 
-	if (judge->on_tcg && difference == ACCESSED && is_pdpte(judge, table))
+	if (judge->deviates[JUDGE_PDPTE_ACCESSED] && difference == ACCESSED &&
+		is_pdpte(judge, table))
 		judge->deviation[JUDGE_PDPTE_ACCESSED]++;
-	else if (judge->on_tcg && difference == ACCESSED && is_gib_page(judge, table, wanted))
+	else if (judge->deviates[JUDGE_GIB_ACCESSED] && difference == ACCESSED &&
+		 is_gib_page(judge, table, wanted))
 		judge->deviation[JUDGE_GIB_ACCESSED]++;
 	else if (difference)
-		judge_complain(
-			judge, index % judge->batch->accesses_count, "an entry", wanted, now);
+		judge_complain(judge,
+			access_of(judge, (wide ? index : 2 * index + !(uint32_t)difference) % 512),
+			"an entry", wanted, now);
 }
 
 static void compare_tables(struct judge *judge)

@@ -125,7 +125,8 @@ static void put_access(struct judge *judge, unsigned slot, uint64_t access)
 			       GUEST_ACCESS_WRITE == PW_ACCESS_WRITE &&
 			       GUEST_ACCESS_FETCH == PW_ACCESS_FETCH,
 		"one numbering");
-	judge->forecast[n] = (struct judge_forecast){.ordinal = judge->ordinal};
+	judge->forecast[n] =
+		(struct judge_forecast){.ordinal = judge->ordinal, .implicit_ac = JUDGE_DEVIATIONS};
 	judge->batch->accesses[n] = (struct guest_access){
 		.va = slot_va(judge, slot) + place_of(access),
 		.access = kind | (access & PW_ACCESS_USER ? GUEST_ACCESS_USER : 0) |

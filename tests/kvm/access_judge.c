@@ -17,15 +17,32 @@
 #define CPUID_7_ECX_PKU  (1u << 3)
 #define CPUID_8_EDX_NX   (1u << 20)
 
-/* QEMU's TCG says so in the name of its CPU, to the KVM that runs on it and to us. */
-static bool runs_on_tcg(void)
+static const struct {
+	const char *name;
+	bool deviates[JUDGE_DEVIATIONS];
+} emulators[] = {
+	{"QEMU TCG", {[JUDGE_RESERVED_WITHOUT_P] = true,
+			     [JUDGE_IMPLICIT_OBEYS_AC] = true,
+			     [JUDGE_PDPTE_ACCESSED] = true,
+			     [JUDGE_GIB_ACCESSED] = true}},
+	{"Bochs", {[JUDGE_IMPLICIT_OBEYS_AC] = true, [JUDGE_IMPLICIT_3_OBEYS_AC] = true}},
+};
+
+/*
+ * QEMU's TCG says so in the name of its CPU, to the KVM that runs on it and to us. Bochs bears the
+ * name of the CPU that it plays: there we have the word of tests/hosts/run.sh.
+ */
+static const char *emulator(void)
 {
+	const char *host = getenv("PW_HOST");
 	uint32_t name[13] = {0};
 
 	for (unsigned i = 0; i < 3; i++)
 		(void)!__get_cpuid(0x80000002u + i, &name[4 * i], &name[4 * i + 1],
 			&name[4 * i + 2], &name[4 * i + 3]);
-	return strstr((const char *)name, "QEMU TCG") != NULL;
+	if (strstr((const char *)name, "QEMU TCG"))
+		return "QEMU TCG";
+	return host && strcmp(host, "bochs-vmx") == 0 ? "Bochs" : NULL;
 }
 
 void judge_begin(struct judge *judge, struct machine *machine, const struct model_group *group,
@@ -36,9 +53,12 @@ void judge_begin(struct judge *judge, struct machine *machine, const struct mode
 		.group = *group,
 		.layout = layout,
 		.one_pde = group == &model_cpu_huge || group == &model_cpu_huge_la57,
-		.on_tcg = runs_on_tcg(),
+		.emulator = emulator(),
 		.wanted = wanted,
 	};
+	for (unsigned i = 0; judge->emulator && i < sizeof emulators / sizeof emulators[0]; i++)
+		if (strcmp(judge->emulator, emulators[i].name) == 0)
+			memcpy(judge->deviates, emulators[i].deviates, sizeof judge->deviates);
 }
 
 /* The choice is not offered: the CPU does not have what it needs. */
@@ -200,6 +220,14 @@ void judge_report(const struct judge *judge)
 		"WP=0", "NXE", "SMEP", "SMAP", "AC", "PKU", "2 or 4 MiB", "1 GiB", "reserved bit",
 		"key alone"};
 
+	static const char *const deviations[JUDGE_DEVIATIONS] = {
+		[JUDGE_RESERVED_WITHOUT_P] = "reserved-bit faults without P",
+		[JUDGE_IMPLICIT_OBEYS_AC] = "implicit accesses of ring 0 that AC opened",
+		[JUDGE_IMPLICIT_3_OBEYS_AC] = "implicit accesses of ring 3 that AC opened",
+		[JUDGE_PDPTE_ACCESSED] = "PAE PDPTEs marked accessed",
+		[JUDGE_GIB_ACCESSED] = "refused 1 GiB pages marked accessed",
+	};
+
 	printf("%s: %llu accesses judged in %llu batches (one in %llu of %llu combinations), %llu "
 	       "faults, %llu wrong\n   ",
 		judge->group.name, (unsigned long long)judge->judged,
@@ -209,12 +237,8 @@ void judge_report(const struct judge *judge)
 	for (unsigned i = 0; i < JUDGE_FEATURES; i++)
 		printf(" %s %llu%s", names[i], (unsigned long long)judge->feature[i],
 			i + 1 < JUDGE_FEATURES ? "," : "\n");
-	if (judge->on_tcg)
-		printf("    deviations of QEMU's TCG: %llu reserved-bit faults without P, %llu "
-		       "implicit accesses that AC opened, %llu PDPTEs and %llu refused 1 GiB pages "
-		       "marked accessed\n",
-			(unsigned long long)judge->deviation[JUDGE_RESERVED_WITHOUT_P],
-			(unsigned long long)judge->deviation[JUDGE_IMPLICIT_OBEYS_AC],
-			(unsigned long long)judge->deviation[JUDGE_PDPTE_ACCESSED],
-			(unsigned long long)judge->deviation[JUDGE_GIB_ACCESSED]);
+	for (unsigned i = 0; i < JUDGE_DEVIATIONS; i++)
+		if (judge->deviates[i])
+			printf("    known of %s: %s: %llu\n", judge->emulator, deviations[i],
+				(unsigned long long)judge->deviation[i]);
 }

@@ -19,22 +19,25 @@ enum judge_layout {
 	JUDGE_5_LEVEL,
 };
 
+/* Known and explained. Each is masked on the hosts that have it, counted, and masked nowhere else.
+ */
+enum judge_deviation {
+	JUDGE_RESERVED_WITHOUT_P,  /* the fault of a reserved bit does not have P in its code */
+	JUDGE_IMPLICIT_OBEYS_AC,   /* AC opens SMAP for the CPU's own accesses too, in ring 0 */
+	JUDGE_IMPLICIT_3_OBEYS_AC, /* and in ring 3 */
+	JUDGE_PDPTE_ACCESSED,      /* Accessed is set in a PAE PDPTE, which has no such bit, */
+	JUDGE_GIB_ACCESSED,        /* and in the entry of a 1 GiB page that is then refused */
+	JUDGE_DEVIATIONS
+};
+
 /* What the walker says of one access. */
 struct judge_forecast {
 	uint64_t ordinal; /* of its case in the group */
+	unsigned slot;    /* whose PDE and PTE it goes through */
 	uint32_t vector, error_code, value;
 	unsigned frame;
 	bool reserved;
-	bool implicit_ac; /* SMAP refuses it, though AC is set */
-};
-
-/* Known and explained; masked on QEMU's TCG (7.2), which has them, and nowhere else. */
-enum judge_deviation {
-	JUDGE_RESERVED_WITHOUT_P, /* the fault of a reserved bit does not have P in its code */
-	JUDGE_IMPLICIT_OBEYS_AC,  /* outside ring 3, AC opens SMAP for implicit accesses too */
-	JUDGE_PDPTE_ACCESSED,     /* Accessed is set in a PAE PDPTE, which has no such bit, */
-	JUDGE_GIB_ACCESSED,       /* and in the entry of a 1 GiB page that is then refused */
-	JUDGE_DEVIATIONS
+	enum judge_deviation implicit_ac; /* why SMAP may not refuse it, or JUDGE_DEVIATIONS */
 };
 
 #define JUDGE_FEATURES    14
@@ -44,8 +47,9 @@ struct judge {
 	struct machine *machine;
 	struct model_group group; /* a copy, without what this CPU has not */
 	enum judge_layout layout;
-	bool one_pde; /* the slots differ in their PTE only */
-	bool on_tcg;  /* KVM runs on QEMU's TCG: its deviations are to be expected */
+	bool one_pde;                    /* the slots differ in their PTE only */
+	const char *emulator;            /* that KVM runs on, or NULL; */
+	bool deviates[JUDGE_DEVIATIONS]; /* what is to be expected of it */
 	uint64_t wanted, combinations, ordinal;
 	uint64_t block, stride; /* of so many combinations, one block in so many is tried */
 	struct model_cursor cursor;

@@ -25,7 +25,7 @@ static struct judge judge;
 static const struct {
 	const char *host;
 	uint64_t cases;
-} host_cases[] = {{"tcg-svm", 40000}, {"bochs-vmx", 2000}};
+} host_cases[] = {{"tcg-svm", 40000}, {"bochs-vmx", 10000}};
 
 static uint64_t cases(void)
 {
