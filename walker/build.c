@@ -67,7 +67,7 @@ static void return_reserve(struct pw_build *b)
 {
 	for (unsigned level = 0; level <= b->top; level++) {
 		while (b->reserve[level].count)
-			pw_return_table(b, level, pw_pop_reserve(b, level));
+			pw_return_table(b, level, pw_pop_reserve(b, level).pa);
 	}
 }
 

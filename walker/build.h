@@ -81,9 +81,9 @@ struct pw_build {
 	/* The wish as a page at address 0, by level. 0: cannot be, or too large for the range. */
 	uint64_t leaf[PW_MAX_LEVELS];
 
-	/* What becomes of ordinary pages, by level, where bit n of `changes` is set. */
-	struct pw_change change[PW_MAX_LEVELS];
-	unsigned changes;
+	/* What becomes of ordinary pages and of table entries, by level; bit n: it is known. */
+	struct pw_change change[PW_MAX_LEVELS], widening[PW_MAX_LEVELS];
+	unsigned changes, widenings;
 
 	uint64_t link_mask; /* where a chained table's address stands in an entry */
 	uint64_t need[PW_MAX_LEVELS];
@@ -116,7 +116,7 @@ uint64_t pw_address_mask(const struct pw_page *shape);
 uint64_t pw_leaf_of(const struct pw_build *b, const struct pw_page *shape);
 
 /* What keeps a table entry of this level from denying the wish. */
-struct pw_change pw_widening(const struct pw_build *b, unsigned level);
+struct pw_change pw_widening(struct pw_build *b, unsigned level);
 
 /* What pw_protect() does to a page of this shape. */
 struct pw_change pw_change_of(const struct pw_build *b, const struct pw_page *shape);
@@ -163,7 +163,7 @@ uint64_t pw_table_room(const struct pw_build *b, unsigned level);
 /* A table from the memory that an entry can lead to and that can be written. */
 bool pw_new_table(struct pw_build *b, unsigned level, pw_pa *pa);
 /* A table of the reserve, which must not be empty. */
-pw_pa pw_pop_reserve(struct pw_build *b, unsigned level);
+struct pw_table pw_pop_reserve(struct pw_build *b, unsigned level);
 /* The next table of the reserve or, if tables are taken as needed, from the memory. */
 bool pw_take_table(struct pw_build *b, unsigned level, struct pw_table *table);
 /* Back to the memory, without a flush: it was never linked. */
@@ -228,6 +228,12 @@ bool pw_commit(struct pw_build *b, struct pw_run *run);
 void pw_fill_run(const struct pw_format *format, const struct pw_run *run);
 /* The number of entries that are present. Without a change: 0. */
 uint64_t pw_change_run(const struct pw_format *format, const struct pw_run *run);
+/* The same on a table that CPUs walk; entries have 8 bytes in the host's byte order. */
+uint64_t pw_change_live_run(const struct pw_format *format, const struct pw_run *run);
+PW_INLINE bool pw_is_plain(const struct pw_format *format)
+{
+	return format->entry_bytes == 8 && format->big_endian == PW_HOST_BIG;
+}
 
 /* What the present entries of a directly addressable run have in common. */
 struct pw_survey {
@@ -259,37 +265,9 @@ bool pw_grow(struct pw_build *b, unsigned level, pw_va at, pw_va last, uint64_t 
 PW_NODISCARD enum pw_status pw_plan_cuts(struct pw_build *b);
 void pw_commit_cuts(struct pw_build *b);
 
-/* ---- The trail: along the entries of existing tables in the range (build_trail.c) ---- */
-
-struct pw_trail {
-	const struct pw_build *b;
-	unsigned level;
-	bool finished; /* the table of this level has no more entries in the range */
-	pw_va at;      /* the next entry's first address in the range */
-	struct pw_table table[PW_MAX_LEVELS];
-	/* Of each table: */
-	pw_va limit[PW_MAX_LEVELS];    /* the last address of the range that it serves */
-	uint64_t entry[PW_MAX_LEVELS]; /* the entry that leads to it */
-	bool whole[PW_MAX_LEVELS];     /* that entry lies inside the range as a whole */
-	bool touched[PW_MAX_LEVELS];   /* entries of it have been taken out */
-	uint64_t and_fold[PW_MAX_LEVELS], or_fold[PW_MAX_LEVELS];
-};
-
-void pw_trail_begin(struct pw_trail *t, const struct pw_build *b);
-/*
- * Into the table that `entry`, the next one, leads to. An entry that lies inside the range as a
- * whole is folded as widened. PW_E_UNSUPPORTED: the table contains itself.
- */
-PW_NODISCARD enum pw_status pw_trail_down(struct pw_trail *t, uint64_t entry);
-/* The trail leads through the table at pa. */
-bool pw_trail_has(const struct pw_trail *t, pw_pa pa);
-
 /* ---- Map's plan, for pw_map() and pw_allocate() (build_map.c) ---- */
 
 PW_NODISCARD enum pw_status pw_plan_map(struct pw_build *b);
-/* After a table of the trail is done: its entry, if it denied the wish, does so no longer. */
-void pw_trail_leave(struct pw_build *b, struct pw_trail *t);
-
 /* ---- Small things ---- */
 
 PW_INLINE const struct pw_level *pw_row(const struct pw_build *b, unsigned level)
@@ -333,6 +311,15 @@ PW_INLINE bool pw_is_in_registers(const struct pw_build *b, unsigned level)
 	return b->format->family == PW_FAMILY_X86 && b->format->levels == 3 && level == b->top;
 }
 
+/* A page entry at address 0, at this address instead. What does not fit is left out. */
+PW_INLINE uint64_t pw_with_address(
+	const struct pw_format *format, const struct pw_page *shape, uint64_t leaf, pw_pa pa)
+{
+	leaf |= pa >> format->address_left & shape->address;
+	leaf |= pa >> shape->high[0].left & shape->high[0].mask;
+	return leaf | (pa >> shape->high[1].left & shape->high[1].mask);
+}
+
 /* What an entry is, by the rules of the space. */
 PW_INLINE enum pw_kind pw_kind_in(const struct pw_build *b, unsigned level, uint64_t entry)
 {
@@ -343,36 +330,6 @@ PW_INLINE enum pw_kind pw_kind_in(const struct pw_build *b, unsigned level, uint
 	if (pw_is_table(row, entry))
 		return pw_table_is_bad(b->space, row, level, entry) ? PW_BAD : PW_TABLE;
 	return pw_page_is_bad(b->space, row, pw_shape(row, entry), level, entry) ? PW_BAD : PW_PAGE;
-}
-
-/* Past the next `count` entries. */
-PW_INLINE void pw_trail_skip(struct pw_trail *t, uint64_t count)
-{
-	const struct pw_level *row = pw_row(t->b, t->level);
-	pw_va last = pw_block_last(row, t->at) + ((count - 1) << row->shift);
-
-	t->finished = last >= t->limit[t->level];
-	if (!t->finished)
-		t->at = last + 1;
-}
-
-/* Entries from the next one on that lie inside the range as a whole, up to the table's end. */
-PW_INLINE uint64_t pw_trail_whole(const struct pw_trail *t)
-{
-	const struct pw_level *row = pw_row(t->b, t->level);
-	uint64_t size_less_one = PW_LOW(row->shift), length = t->limit[t->level] - t->at;
-
-	if (t->at & size_less_one)
-		return 0;
-	return (length >> row->shift) + ((length & size_less_one) == size_less_one);
-}
-
-/* Back to the entry that led here, which is then the next one; skip it. */
-PW_INLINE void pw_trail_up(struct pw_trail *t)
-{
-	t->at = t->limit[t->level];
-	t->level++;
-	t->finished = false;
 }
 
 /* A whole entry in one store. */

@@ -4,7 +4,7 @@
  * So what each hole is to become is made first, unlinked, and noted; only when all of it is there
  * are the notes carried into the tables in use.
  */
-#include "build.h"
+#include "build_trail.h"
 
 #define FIRST_NOTES 32
 

@@ -85,6 +85,8 @@ static void change_run(struct pw_build *b, const struct pw_run *run)
 
 	if (run->table.host && !b->live) {
 		done = pw_change_run(b->format, run);
+	} else if (run->table.host && pw_is_plain(b->format)) {
+		done = pw_change_live_run(b->format, run);
 	} else {
 		for (uint64_t i = 0; i < run->count; i++)
 			done += change_entry(b, run, run->index + i);
@@ -153,8 +155,6 @@ static bool replace(struct pw_build *b, struct pw_run *run)
 
 bool pw_commit(struct pw_build *b, struct pw_run *run)
 {
-	if (!run->count)
-		return true;
 	switch (run->op) {
 	case PW_OP_STORE:
 		return store_run(b, run);

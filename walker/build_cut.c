@@ -195,8 +195,8 @@ static void fill_child(
 	run.stride = PW_BIT(row->shift) >> b->format->address_left;
 	for (uint64_t left = pw_entry_count(row); left; left -= run.count) {
 		run.count = pw_pages_in_stride(b->format, shape, pa, left);
-		/* Cannot fail: the conversion has tried the first and the last. */
-		b->refused |= !pw_leaf_at(b, level, shape, leaf, pa, &run.value);
+		/* They fit: the conversion has tried the first and the last. */
+		run.value = pw_with_address(b->format, shape, leaf, pa);
 		(void)pw_commit(b, &run);
 		run.index += run.count;
 		pa += run.count << row->shift;

@@ -6,7 +6,7 @@
  * known: entry 0 of each leads to the one before it, whose entry 1 leads back. So a table that two
  * paths lead to is taken out once, and the work is bounded by the number of distinct tables.
  */
-#include "build.h"
+#include "build_trail.h"
 
 /* Tables open on the way down, from the one that was taken out. */
 struct path {

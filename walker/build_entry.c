@@ -73,9 +73,8 @@ static bool says_the_wish(
 }
 
 /* Tables only ever deny: this ends every denial of the wish. */
-struct pw_change pw_widening(const struct pw_build *b, unsigned level)
+static struct pw_change widening(const struct pw_build *b, const struct pw_level *row)
 {
-	const struct pw_level *row = pw_row(b, level);
 	struct pw_change change = {~(uint64_t)0, 0};
 
 	for (unsigned i = 0; i < b->format->attribute_count; i++) {
@@ -92,6 +91,15 @@ struct pw_change pw_widening(const struct pw_build *b, unsigned level)
 	if (!b->wish.global)
 		change.keep &= ~(b->format->global_table & row->fold);
 	return change;
+}
+
+struct pw_change pw_widening(struct pw_build *b, unsigned level)
+{
+	if (!(b->widenings >> level & 1)) {
+		b->widening[level] = widening(b, pw_row(b, level));
+		b->widenings |= 1u << level;
+	}
+	return b->widening[level];
 }
 
 enum pw_status pw_build_wish(struct pw_build *b, pw_rights rights)
@@ -152,10 +160,8 @@ bool pw_wish_holds(const struct pw_build *b, unsigned level, uint64_t and_fold, 
 bool pw_leaf_at(const struct pw_build *b, unsigned level, const struct pw_page *shape,
 	uint64_t leaf, pw_pa pa, uint64_t *entry)
 {
-	uint64_t made = leaf | (pa >> b->format->address_left & shape->address);
+	uint64_t made = pw_with_address(b->format, shape, leaf, pa);
 
-	for (unsigned i = 0; i < 2; i++)
-		made |= pa >> shape->high[i].left & shape->high[i].mask;
 	*entry = made;
 	return pw_page_address(b->format, b->space, shape, made) == pa &&
 	       !pw_page_is_bad(b->space, pw_row(b, level), shape, level, made) &&

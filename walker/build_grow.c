@@ -14,6 +14,7 @@ struct growth {
 	uint64_t filled[PW_MAX_LEVELS]; /* entries from 0 on that are final */
 };
 
+/* The plan has seen that the addresses fit. */
 static bool from_range(struct pw_build *b, unsigned level, pw_va at, struct pw_run *run)
 {
 	const struct pw_page *shape = &pw_row(b, level)->page;
@@ -21,7 +22,8 @@ static bool from_range(struct pw_build *b, unsigned level, pw_va at, struct pw_r
 
 	run->stride = PW_BIT(shape->size_log2) >> b->format->address_left;
 	run->count = pw_pages_in_stride(b->format, shape, pa, run->count);
-	return pw_leaf_at(b, level, shape, b->leaf[level], pa, &run->value);
+	run->value = pw_with_address(b->format, shape, b->leaf[level], pa);
+	return true;
 }
 
 static bool from_pages(struct pw_build *b, unsigned level, struct pw_run *run)
@@ -60,12 +62,14 @@ static void put(struct pw_build *b, struct growth *g, uint64_t index, const stru
 
 	run.index = g->filled[g->level];
 	run.count = index - run.index;
-	(void)pw_commit(b, &run);
+	if (run.count)
+		(void)pw_commit(b, &run);
 	run.index = index;
 	run.count = entries->count;
 	run.value = entries->value;
 	run.stride = entries->stride;
-	(void)pw_commit(b, &run);
+	if (run.count)
+		(void)pw_commit(b, &run);
 	g->filled[g->level] = index + run.count;
 }
 
@@ -97,7 +101,8 @@ static bool close_tables(
 		const struct pw_level *row = pw_row(b, g->level);
 		struct pw_run nothing = {.count = 0}, link = {.count = 1};
 
-		put(b, g, pw_entry_count(row), &nothing);
+		if (g->filled[g->level] < pw_entry_count(row))
+			put(b, g, pw_entry_count(row), &nothing);
 		link.value = pw_link_to(b->format, g->level + 1, g->table[g->level].pa);
 		*entry = link.value;
 		if (++g->level == g->above)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Mapping: holes become pages, as large as they can be, and the tables that lead to them. */
-#include "build.h"
+#include "build_trail.h"
 
 /* Blocks of one level, in the range below a hole. */
 struct blocks {
@@ -141,32 +141,6 @@ enum pw_status pw_plan_map(struct pw_build *b)
 		}
 	}
 	return status;
-}
-
-void pw_trail_leave(struct pw_build *b, struct pw_trail *t)
-{
-	unsigned level = t->level + 1;
-	uint64_t entry = t->entry[t->level];
-	struct pw_change change = {~(uint64_t)0, 0};
-
-	if (t->whole[t->level])
-		change = pw_widening(b, level);
-	pw_trail_up(t);
-	if (((entry & change.keep) | change.set) != entry) {
-		const struct pw_level *row = pw_row(b, level);
-		struct pw_run run = {.table = t->table[level],
-			.op = PW_OP_CHANGE,
-			.level = level,
-			.linked = true,
-			.tables = true,
-			.index = pw_index(row, t->at),
-			.count = 1,
-			.at = t->at & ~PW_LOW(row->shift),
-			.change = change};
-
-		(void)pw_commit(b, &run);
-	}
-	pw_trail_skip(t, 1);
 }
 
 /* Holes from the trail's place on that can be pages of this level without tables. */

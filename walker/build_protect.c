@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Protecting: the rights of the pages in the range, and of nothing else. */
-#include "build.h"
+#include "build_trail.h"
 
 static struct pw_change change_of(struct pw_build *b, unsigned level, const struct pw_page *shape)
 {

@@ -87,7 +87,7 @@ enum pw_status pw_write_pte(const struct pw_space *space, pw_va va, uint64_t old
 	if (place.entry != old)
 		return PW_UNSTABLE;
 	if (place.in_register)
-		return PW_E_READ_ONLY;
+		return PW_E_UNSUPPORTED;
 	return entry == old ? PW_OK : pw_store(space, place.pa, old, entry);
 }
 

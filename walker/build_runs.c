@@ -14,24 +14,24 @@ void *memset(void *to, int byte, size_t bytes);
 typedef uint64_t vector __attribute__((vector_size(8 * LANES), aligned(8), may_alias));
 typedef uint32_t halves __attribute__((vector_size(8 * LANES), aligned(8), may_alias));
 
-static bool is_plain(const struct pw_format *format)
-{
-	return format->entry_bytes == 8 && format->big_endian == PW_HOST_BIG;
-}
-
 /* Returns the number of entries stored; the rest is fewer than a vector's. */
 static uint64_t fill_vectors(char *at, uint64_t count, uint64_t value, uint64_t stride)
 {
-	vector entries = {value, value + stride}, more = entries + 2 * stride;
+	const uint64_t step = LANES * stride;
+	vector a = {value, value + stride}, b = a + step, c = b + step, d = c + step;
 	uint64_t done = 0;
 
-	for (; done + 2 * LANES <= count; done += 2 * LANES) {
+	for (; done + 4 * LANES <= count; done += 4 * LANES) {
 		vector *to = (vector *)(void *)(at + done * 8);
 
-		to[0] = entries;
-		to[1] = more;
-		entries += 2 * LANES * stride;
-		more += 2 * LANES * stride;
+		to[0] = a;
+		to[1] = b;
+		to[2] = c;
+		to[3] = d;
+		a += 4 * step;
+		b += 4 * step;
+		c += 4 * step;
+		d += 4 * step;
 	}
 	return done;
 }
@@ -48,7 +48,7 @@ void pw_fill_run(const struct pw_format *format, const struct pw_run *run)
 		return;
 	}
 #if defined(__GNUC__)
-	if (is_plain(format))
+	if (pw_is_plain(format))
 		done = fill_vectors(at, run->count, run->value, run->stride);
 #endif
 	for (entry = run->value + done * run->stride; done < run->count; done++) {
@@ -157,7 +157,7 @@ uint64_t pw_change_run(const struct pw_format *format, const struct pw_run *run)
 	uint64_t done = 0, different = 0, count = 0;
 
 #if defined(__GNUC__)
-	if (is_plain(format) && !row->span.size_log2) {
+	if (pw_is_plain(format) && !row->span.size_log2) {
 		done = change_vectors(row, run, at, run->count, &different);
 		count = different ? done : 0;
 	}
@@ -170,6 +170,24 @@ uint64_t pw_change_run(const struct pw_format *format, const struct pw_run *run)
 			continue;
 		pw_put(format, at + done * bytes, entry);
 		count++;
+	}
+	return count;
+}
+
+uint64_t pw_change_live_run(const struct pw_format *format, const struct pw_run *run)
+{
+	const struct pw_level *row = &format->level[run->level];
+	pw_word *at = (pw_word *)(void *)run->table.host + run->index;
+	uint64_t count = 0;
+
+	for (uint64_t i = 0; i < run->count; i++) {
+		uint64_t old = __atomic_load_n(&at[i], __ATOMIC_RELAXED), entry;
+
+		do {
+			entry = changed(row, run, old);
+		} while (entry != old && !__atomic_compare_exchange_n(&at[i], &old, entry, true,
+						 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+		count += entry != old;
 	}
 	return count;
 }
@@ -227,7 +245,7 @@ struct pw_survey pw_survey_run(
 	uint64_t done = 0;
 
 #if defined(__GNUC__)
-	if (is_plain(format))
+	if (pw_is_plain(format))
 		done = survey_vectors(&survey, row, at, count);
 #endif
 	for (; done < count; done++)

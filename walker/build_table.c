@@ -158,7 +158,7 @@ void pw_return_table(const struct pw_build *b, unsigned level, pw_pa pa)
 		b->memory->free_table(b->memory->ctx, pa, pw_table_room(b, level));
 }
 
-pw_pa pw_pop_reserve(struct pw_build *b, unsigned level)
+struct pw_table pw_pop_reserve(struct pw_build *b, unsigned level)
 {
 	struct pw_chain *chain = &b->reserve[level];
 	struct pw_table table = pw_table_open(b, level, chain->head);
@@ -166,18 +166,20 @@ pw_pa pw_pop_reserve(struct pw_build *b, unsigned level)
 
 	if (--chain->count && pw_peek_at(b, &table, 0, &link))
 		chain->head = pw_chain_target(b, link);
-	return table.pa;
+	return table;
 }
 
 bool pw_take_table(struct pw_build *b, unsigned level, struct pw_table *table)
 {
 	pw_pa pa;
 
-	if (b->reserve[level].count)
-		pa = pw_pop_reserve(b, level);
-	else if (b->source != PW_SOURCE_PAGES || !pw_new_table(b, level, &pa))
-		return false;
+	if (b->reserve[level].count) {
+		*table = pw_pop_reserve(b, level);
+	} else {
+		if (b->source != PW_SOURCE_PAGES || !pw_new_table(b, level, &pa))
+			return false;
+		*table = pw_table_open(b, level, pa);
+	}
 	b->taken++;
-	*table = pw_table_open(b, level, pa);
 	return true;
 }

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The way along the entries of existing tables: down, side, up. Never again from the root. */
-#include "build.h"
+#include "build_trail.h"
 
 static pw_va least(pw_va a, pw_va b)
 {
 	return a < b ? a : b;
 }
 
-void pw_trail_begin(struct pw_trail *t, const struct pw_build *b)
+void pw_trail_begin(struct pw_trail *t, struct pw_build *b)
 {
 	t->b = b;
 	t->level = b->top;
@@ -31,7 +30,7 @@ bool pw_trail_has(const struct pw_trail *t, pw_pa pa)
 
 enum pw_status pw_trail_down(struct pw_trail *t, uint64_t entry)
 {
-	const struct pw_build *b = t->b;
+	struct pw_build *b = t->b;
 	const struct pw_level *row = pw_row(b, t->level);
 	unsigned below = t->level - 1;
 	pw_pa pa = pw_table_address(b->format, b->space, row, entry);
@@ -53,4 +52,30 @@ enum pw_status pw_trail_down(struct pw_trail *t, uint64_t entry)
 	pw_fold(row, entry, &t->and_fold[below], &t->or_fold[below]);
 	t->level = below;
 	return PW_OK;
+}
+
+void pw_trail_leave(struct pw_build *b, struct pw_trail *t)
+{
+	unsigned level = t->level + 1;
+	uint64_t entry = t->entry[t->level];
+	struct pw_change change = {~(uint64_t)0, 0};
+
+	if (t->whole[t->level])
+		change = pw_widening(b, level);
+	pw_trail_up(t);
+	if (((entry & change.keep) | change.set) != entry) {
+		const struct pw_level *row = pw_row(b, level);
+		struct pw_run run = {.table = t->table[level],
+			.op = PW_OP_CHANGE,
+			.level = level,
+			.linked = true,
+			.tables = true,
+			.index = pw_index(row, t->at),
+			.count = 1,
+			.at = t->at & ~PW_LOW(row->shift),
+			.change = change};
+
+		(void)pw_commit(b, &run);
+	}
+	pw_trail_skip(t, 1);
 }

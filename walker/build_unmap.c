@@ -3,7 +3,7 @@
  * Unmapping: whatever lies inside the range as a whole is taken out where it hangs, a subtree by
  * one store; then the tables at the range's two ends go too if nothing is left in them.
  */
-#include "build.h"
+#include "build_trail.h"
 
 static struct pw_run run_at(const struct pw_trail *t, uint64_t count)
 {

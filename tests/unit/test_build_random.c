@@ -50,6 +50,23 @@ static void random_range(struct world *w)
 		w->count = all - w->from;
 }
 
+/* Moves the range to a cell that is mapped, or to one that is not and as far as nothing is. */
+static void aim(struct world *w, bool mapped)
+{
+	for (unsigned i = 0; i < 50 && w->model.cells[w->from].mapped != mapped; i++)
+		w->from = random_below(&w->random, w->model.count);
+	if (w->count > w->model.count - w->from)
+		w->count = w->model.count - w->from;
+	if (mapped || w->model.cells[w->from].mapped)
+		return;
+	while (w->from && !w->model.cells[w->from - 1].mapped)
+		w->from--;
+	for (uint64_t i = 1; i < w->count; i++) {
+		if (w->model.cells[w->from + i].mapped)
+			w->count = i;
+	}
+}
+
 /* Most often such that large pages fit. */
 static pw_pa random_pa(struct world *w)
 {
@@ -120,6 +137,7 @@ static enum pw_status do_allocate(struct world *w)
 	w->tm.largest_page = w->model.page << random_below(&w->random, 12);
 	status = pw_allocate(&w->space, va, size, rights, &w->flush);
 	cr_assert(status == PW_OK || status == PW_E_EXISTS || status == PW_E_NO_TABLES);
+	w->tm.fail_at = -1;
 	if (status != PW_OK) {
 		cr_assert(w->tm.page_bytes_out == 0);
 		return status;
@@ -181,6 +199,8 @@ static void one_operation(struct world *w)
 	enum pw_status status;
 
 	random_range(w);
+	if (random_once_in(&w->random, 2))
+		aim(w, operations[which] == do_protect || operations[which] == do_unmap);
 	w->flushed_count = 0;
 	w->flushed_everything = false;
 	if (failing) {

@@ -135,8 +135,8 @@ PW_API PW_NODISCARD enum pw_status pw_protect(const struct pw_space *space, pw_v
 /*
  * Maps the range to pages from memory->allocate_page, as large as it gives; unaffected if it or the
  * tables run out (PW_E_NO_TABLES): all pages are given back. PW_E_ARGUMENT if the memory has no
- * free_page for that. Other statuses as pw_map(). For each 32 entries in existing tables that it
- * fills it may need another table, until it returns.
+ * free_page for that. Other statuses as pw_map(). Where it fills more than 32 entries of existing
+ * tables it takes spare tables, and gives them back before it returns.
  */
 PW_API PW_NODISCARD enum pw_status pw_allocate(const struct pw_space *space, pw_va va,
 	uint64_t size, pw_rights rights, struct pw_flush *flush);
@@ -159,7 +159,7 @@ PW_API PW_NODISCARD enum pw_status pw_read_pte(
 /*
  * Replaces that entry, or a BAD one that ends the walk, if it still equals `old`, in the place it
  * was read from (PW_UNSTABLE if not). Nothing else is looked at: the caller answers for the new
- * entry, and for the flush. PW_E_READ_ONLY, also for a PDPTE register.
+ * entry, and for the flush. PW_E_READ_ONLY. PW_E_UNSUPPORTED: a PDPTE register.
  */
 PW_API PW_NODISCARD enum pw_status pw_write_pte(
 	const struct pw_space *space, pw_va va, uint64_t old, uint64_t entry);
