@@ -117,11 +117,28 @@ static enum vmm_exit_kind interruption(struct vmm_vcpu *vcpu)
 	return VMM_EXIT_INTERRUPTED;
 }
 
+/*
+ * The caller's thread ID without a system call at each run. The C library keeps none, and fork()
+ * would leave a wrong one in the child; but KVM lets no vCPU run in a child of its process, so one
+ * that was read since the vCPU was made is right.
+ */
+static int this_thread(const struct vmm_vcpu *vcpu)
+{
+	static _Thread_local uint64_t read_at;
+	static _Thread_local int thread;
+
+	if (read_at < vcpu->serial) {
+		thread = gettid();
+		read_at = vcpu->serial;
+	}
+	return thread;
+}
+
 static int enter(struct vmm_vcpu *vcpu)
 {
 	int result;
 
-	__atomic_store_n(&vcpu->thread, gettid(), __ATOMIC_SEQ_CST);
+	__atomic_store_n(&vcpu->thread, this_thread(vcpu), __ATOMIC_SEQ_CST);
 	result = ioctl(vcpu->fd, KVM_RUN, 0);
 	__atomic_store_n(&vcpu->thread, 0, __ATOMIC_SEQ_CST);
 	return result;

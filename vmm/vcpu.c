@@ -58,9 +58,11 @@ static enum vmm_status open_vcpu(struct vmm_vcpu *vcpu)
 
 enum vmm_status vmm_vcpu_create(struct vmm_vcpu *vcpu, struct vmm_vm *vm, unsigned index)
 {
+	static uint64_t made;
 	enum vmm_status status;
 
 	*vcpu = (struct vmm_vcpu){.vm = vm, .fd = -1, .index = index};
+	vcpu->serial = __atomic_add_fetch(&made, 1, __ATOMIC_RELAXED);
 	status = install_stop_signal(vcpu);
 	if (status == VMM_OK)
 		status = open_vcpu(vcpu);

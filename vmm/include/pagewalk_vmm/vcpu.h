@@ -66,6 +66,7 @@ struct vmm_vcpu {
 	bool regs_fresh; /* the copy in `run` is that of the last exit and still true */
 	int stop;        /* atomic: vmm_vcpu_stop() was called and not yet reported */
 	int thread;      /* atomic: the thread in KVM_RUN, 0 if none */
+	uint64_t serial; /* of all vCPUs that this process and its parents made, from 1 on */
 	struct vmm_cpu_model model;
 };
 
