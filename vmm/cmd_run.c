@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* pagewalk run: boots a guest and tells what its virtual memory is. */
-#include <stdlib.h>
-
 #include "args.h"
 #include "guest_run.h"
 
@@ -15,12 +13,16 @@ enum {
 	KEY_RECORDED,
 	KEY_DEVICE,
 	KEY_RECORD,
+	KEY_MODULE,
+	KEY_APPEND,
+	KEY_VCPUS,
 };
 
 struct run_args {
 	struct common_args common;
 	struct guest_run run;
 	const char *live_option; /* an option given that a recorded guest has no use for */
+	const char *own_option;  /* one given that only a guest of one's own has a use for */
 	bool recorded;
 };
 
@@ -35,6 +37,46 @@ static error_t parse_timeout(struct run_args *args, const char *arg)
 		return args_wrong("--timeout %s is not a time in seconds, from 1 on", arg);
 	args->run.timeout_ms = seconds * 1000;
 	return 0;
+}
+
+static error_t parse_vcpus(struct run_args *args, const char *arg)
+{
+	uint64_t count;
+	error_t status = args_number("--vcpus", arg, &count);
+
+	if (status != 0)
+		return status;
+	if (count == 0 || count > VMM_VCPUS_MAX)
+		return args_wrong("--vcpus %s is not a number from 1 to %d", arg, VMM_VCPUS_MAX);
+	args->run.vcpus = (unsigned)count;
+	return 0;
+}
+
+static error_t add_module(struct guest_run *run, const char *path)
+{
+	if (run->module_count == VMM_MODULES_MAX)
+		return args_wrong("a guest takes at most %d modules", VMM_MODULES_MAX);
+	run->modules[run->module_count++].path = path;
+	return 0;
+}
+
+/* What only a guest of one's own can be given: multiboot programs, and more than one vCPU. */
+static error_t parse_own_option(int key, char *arg, struct run_args *args)
+{
+	switch (key) {
+	case KEY_MODULE:
+		args->own_option = "--module";
+		return add_module(&args->run, arg);
+	case KEY_APPEND:
+		args->own_option = "--append";
+		args->run.append = arg;
+		return 0;
+	case KEY_VCPUS:
+		args->own_option = "--vcpus";
+		return parse_vcpus(args, arg);
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
 }
 
 static error_t parse_option(int key, char *arg, struct run_args *args)
@@ -57,7 +99,7 @@ static error_t parse_option(int key, char *arg, struct run_args *args)
 		args->run.record = arg;
 		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return parse_own_option(key, arg, args);
 	}
 }
 
@@ -68,6 +110,8 @@ static error_t check(const struct run_args *args)
 			"--recorded is about the bundled guest, not about '%s'", args->run.guest);
 	if (args->recorded && args->live_option != NULL)
 		return args_wrong("--recorded and %s exclude each other", args->live_option);
+	if (args->own_option != NULL && args->run.guest == NULL)
+		return args_wrong("%s needs a guest of your own", args->own_option);
 	return 0;
 }
 
@@ -93,6 +137,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 static const struct argp_option options[] = {
 	{"memory", KEY_MEMORY, "SIZE", 0, "Guest RAM (default 64M)", 0},
+	{"vcpus", KEY_VCPUS, "N", 0, "Processors, at most 64 (default 1)", 0},
+	{"append", KEY_APPEND, "TEXT", 0, "Command line behind a multiboot guest's name", 0},
+	{"module", KEY_MODULE, "FILE", 0, "Loaded beside a multiboot guest; may be given again", 0},
 	{"timeout", KEY_TIMEOUT, "SECONDS", 0, "Stop a guest that runs longer", 0},
 	{"recorded", KEY_RECORDED, NULL, 0,
 		"Tell the bundled guest's story from its recorded memory, without KVM", 0},
@@ -104,15 +151,15 @@ static const struct argp argp = {
 	.parser = parse,
 	.args_doc = "[GUEST]",
 	.doc = SUMMARY "."
-		       "\vGUEST is a static ELF executable; without it the bundled guest `paging` "
-		       "runs, which builds page tables of many kinds and asks about them. The exit "
-		       "status is the guest's code, at most 255.",
+		       "\vGUEST is a static ELF executable or a multiboot image; without it the "
+		       "bundled guest `paging` runs, which builds page tables of many kinds and "
+		       "asks about them. The exit status is the guest's code, at most 255.",
 	.children = children,
 };
 
 static int run(const struct cmd *cmd, int argc, char **argv)
 {
-	struct run_args args = {.run = {.memory_bytes = MEMORY_DEFAULT}};
+	struct run_args args = {.run = {.memory_bytes = MEMORY_DEFAULT, .vcpus = 1}};
 	int status = args_parse(cmd, argc, argv, &args);
 
 	if (status != ARGS_RUN)

@@ -27,11 +27,7 @@
 struct live {
 	const struct guest_run *run;
 	struct story story;
-	struct vmm_vm vm;
-	struct vmm_vcpu vcpu;
-	struct vmm_ports ports;
-	struct vmm_console console;
-	struct vmm_calls calls;
+	struct vmm_machine machine;
 	struct vmm_watchdog watchdog;
 	struct recorder recorder;
 	unsigned strays;
@@ -39,23 +35,23 @@ struct live {
 
 /* ---- Signals: the only way from a handler to the run is a global. ---- */
 
-static struct vmm_vcpu *volatile interruptible;
+static struct vmm_machine *volatile interruptible;
 static volatile sig_atomic_t caught;
 
 static void on_signal(int signal)
 {
-	struct vmm_vcpu *vcpu = interruptible;
+	struct vmm_machine *machine = interruptible;
 
 	caught = signal;
-	if (vcpu != NULL)
-		vmm_vcpu_stop(vcpu);
+	if (machine != NULL)
+		vmm_machine_stop(machine);
 }
 
-static void catch_signals(struct vmm_vcpu *vcpu)
+static void catch_signals(struct vmm_machine *machine)
 {
 	struct sigaction action = {.sa_handler = on_signal};
 
-	interruptible = vcpu;
+	interruptible = machine;
 	(void)sigaction(SIGINT, &action, NULL);
 	(void)sigaction(SIGTERM, &action, NULL);
 }
@@ -79,7 +75,7 @@ static void take_console(void *ctx, const char *bytes, size_t count)
 	if (live->run->record != NULL)
 		recorder_console(&live->recorder, bytes, count);
 	if (output_failed())
-		vmm_vcpu_stop(&live->vcpu);
+		vmm_machine_stop(&live->machine);
 }
 
 static enum vmm_status take_call(void *ctx, struct vmm_vcpu *vcpu, struct guest_call *call)
@@ -94,18 +90,30 @@ static enum vmm_status take_call(void *ctx, struct vmm_vcpu *vcpu, struct guest_
 	if (status != VMM_OK)
 		return status;
 	if (live->run->record != NULL)
-		recorder_call(&live->recorder, live->vm.windows[0].host, &state, call);
+		recorder_call(&live->recorder, live->machine.vm.windows[0].host, &state, call);
 	story_call(&live->story, &space, call);
 	if (output_failed())
-		vmm_vcpu_stop(vcpu);
+		vmm_machine_stop(&live->machine);
 	return VMM_OK;
+}
+
+/* The guest goes on after each. Small programs try many ports: those are not told. */
+static void take_stray(void *ctx, struct vmm_vcpu *vcpu, const struct vmm_exit *access)
+{
+	struct live *live = ctx;
+	char reason[192];
+
+	(void)vcpu;
+	if (access->kind == VMM_EXIT_MMIO && live->strays++ < STRAY_REPORTS_MAX)
+		story_exit(&live->story, vmm_exit_name(access->kind),
+			vmm_exit_describe(access, reason, sizeof reason));
 }
 
 /* ---- How it ends ---- */
 
 static int end_with_code(struct live *live)
 {
-	uint32_t code = live->calls.code;
+	uint32_t code = live->machine.code;
 	int status = code < CODE_MAX ? (int)code : CODE_MAX;
 
 	story_result(&live->story, &code, status);
@@ -133,8 +141,9 @@ static int end_stopped(struct live *live)
 	return end_without_code(live, "timeout", reason, EXIT_SOURCE);
 }
 
-static int end_after_exit(struct live *live, const struct vmm_exit *exit)
+static int end_after_exit(struct live *live)
 {
+	const struct vmm_exit *exit = &live->machine.exit;
 	char reason[192];
 	bool orderly = exit->kind == VMM_EXIT_HALT || exit->kind == VMM_EXIT_SYSTEM_EVENT;
 
@@ -144,48 +153,30 @@ static int end_after_exit(struct live *live, const struct vmm_exit *exit)
 		vmm_exit_describe(exit, reason, sizeof reason), orderly ? EXIT_DATA : EXIT_SOURCE);
 }
 
-/* A guest may go on after these. */
-static bool is_passing(struct live *live, const struct vmm_exit *exit)
+static int run_machine(struct live *live)
 {
-	char reason[192];
+	enum vmm_status status = vmm_machine_run(&live->machine);
 
-	if (exit->kind != VMM_EXIT_MMIO)
-		return exit->kind == VMM_EXIT_INTERRUPTED;
-	if (!exit->mmio.write)
-		memset(exit->mmio.value, 0xff, exit->mmio.bytes); /* as on a bus without devices */
-	if (live->strays++ < STRAY_REPORTS_MAX)
-		story_exit(&live->story, vmm_exit_name(exit->kind),
-			vmm_exit_describe(exit, reason, sizeof reason));
-	return true;
-}
-
-static int run_vcpu(struct live *live)
-{
-	struct vmm_exit exit;
-	enum vmm_status status;
-
-	do {
-		status = vmm_ports_run(&live->ports, &live->vcpu, &exit);
-	} while (status == VMM_UNHANDLED || (status == VMM_OK && is_passing(live, &exit)));
 	if (status == VMM_FINISHED)
 		return end_with_code(live);
 	if (status == VMM_OK)
-		return end_after_exit(live, &exit);
+		return end_after_exit(live);
 	return end_without_code(
-		live, vmm_status_name(status), live->vcpu.error.message, EXIT_SOURCE);
+		live, vmm_status_name(status), live->machine.error.message, EXIT_SOURCE);
 }
 
 static int run_with_timeout(struct live *live)
 {
+	struct vmm_vcpu *first = &live->machine.vcpus[0];
 	int status;
 
 	if (live->run->timeout_ms == 0)
-		return run_vcpu(live);
-	if (vmm_watchdog_start(&live->watchdog, &live->vcpu, live->run->timeout_ms) != VMM_OK) {
-		output_complain("%s", live->vcpu.error.message);
+		return run_machine(live);
+	if (vmm_watchdog_start(&live->watchdog, first, live->run->timeout_ms) != VMM_OK) {
+		output_complain("%s", first->error.message);
 		return EXIT_SOURCE;
 	}
-	status = run_vcpu(live);
+	status = run_machine(live);
 	(void)vmm_watchdog_end(&live->watchdog);
 	return status;
 }
@@ -197,7 +188,7 @@ static int run_recorded(struct live *live)
 
 	if (path == NULL)
 		return run_with_timeout(live);
-	if (!recorder_open(&live->recorder, path, live->vm.windows[0].size)) {
+	if (!recorder_open(&live->recorder, path, live->machine.vm.windows[0].size)) {
 		output_complain("cannot record to '%s': %s", path, strerror(errno));
 		return EXIT_SOURCE;
 	}
@@ -210,50 +201,36 @@ static int run_recorded(struct live *live)
 
 /* ---- Bringing it up ---- */
 
-static enum vmm_status load(struct live *live, struct vmm_image *image)
+static enum vmm_status create(struct live *live)
 {
-	if (live->run->guest != NULL)
-		return vmm_image_load_elf(&live->vm, live->run->guest, image);
-	return vmm_image_load_elf_bytes(
-		&live->vm, vmm_bundled_guest, VMM_BUNDLED_GUEST_BYTES, image);
-}
+	const struct guest_run *run = live->run;
+	struct vmm_machine_config config = {
+		.device = run->device,
+		.memory_bytes = run->memory_bytes,
+		.vcpus = run->vcpus,
+		.guest = run->guest,
+		.append = run->append,
+		.modules = run->modules,
+		.module_count = run->module_count,
+		.sink = take_console,
+		.console_limit = CONSOLE_LIMIT,
+		.on_call = take_call,
+		.on_stray = take_stray,
+		.ctx = live,
+	};
 
-static enum vmm_status attach(struct live *live)
-{
-	enum vmm_status status;
-
-	live->console =
-		(struct vmm_console){.sink = take_console, .ctx = live, .limit = CONSOLE_LIMIT};
-	live->calls = (struct vmm_calls){.handler = take_call, .ctx = live};
-	status = vmm_console_attach(&live->console, &live->ports);
-	return status == VMM_OK ? vmm_calls_attach(&live->calls, &live->ports) : status;
-}
-
-static int boot_and_run(struct live *live, const struct vmm_image *image)
-{
-	int status;
-
-	if (vmm_vcpu_create(&live->vcpu, &live->vm, 0) != VMM_OK ||
-		vmm_vcpu_boot(&live->vcpu, image->mode, image->entry) != VMM_OK ||
-		attach(live) != VMM_OK) {
-		output_complain("%s", live->vcpu.error.message);
-		vmm_vcpu_destroy(&live->vcpu);
-		return EXIT_SOURCE;
+	if (run->guest == NULL) {
+		config.guest_bytes = vmm_bundled_guest;
+		config.guest_size = VMM_BUNDLED_GUEST_BYTES;
 	}
-	if (live->run->guest == NULL)
-		story_begin(&live->story, "The bundled guest `paging`, running under KVM");
-	catch_signals(&live->vcpu);
-	status = run_recorded(live);
-	release_signals();
-	vmm_vcpu_destroy(&live->vcpu);
-	return status;
+	return vmm_machine_create(&live->machine, &config);
 }
 
-static int complain_about_vm(const struct live *live, enum vmm_status status)
+static int complain_about_machine(const struct live *live, enum vmm_status status)
 {
 	bool no_kvm = status == VMM_NO_DEVICE || status == VMM_DENIED || status == VMM_NOT_KVM;
 
-	output_complain("%s%s", live->vm.error.message,
+	output_complain("%s%s", live->machine.error.message,
 		no_kvm && live->run->guest == NULL
 			? "; `pagewalk run --recorded` tells the bundled guest's story without it"
 			: "");
@@ -263,22 +240,19 @@ static int complain_about_vm(const struct live *live, enum vmm_status status)
 int guest_run_live(const struct guest_run *run)
 {
 	static struct live live;
-	struct vmm_vm_config config = {.device = run->device, .memory_bytes = run->memory_bytes};
-	struct vmm_image image;
 	enum vmm_status made;
 	int status;
 
 	live = (struct live){.run = run, .story = {.json = run->json}};
 	live.story.memory_bytes = run->memory_bytes;
-	made = vmm_vm_create(&live.vm, &config);
+	made = create(&live);
 	if (made != VMM_OK)
-		return complain_about_vm(&live, made);
-	if (load(&live, &image) == VMM_OK) {
-		status = boot_and_run(&live, &image);
-	} else {
-		output_complain("%s", live.vm.error.message);
-		status = EXIT_SOURCE;
-	}
-	vmm_vm_destroy(&live.vm);
+		return complain_about_machine(&live, made);
+	if (run->guest == NULL)
+		story_begin(&live.story, "The bundled guest `paging`, running under KVM");
+	catch_signals(&live.machine);
+	status = run_recorded(&live);
+	release_signals();
+	vmm_machine_destroy(&live.machine);
 	return status;
 }
