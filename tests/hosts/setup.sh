@@ -84,7 +84,7 @@ for host in "$@"; do
     tools="$tools qemu-system-x86_64"
     ;;
   bochs-vmx)
-    packages="$packages bochs bochs-x xvfb grub-pc-bin grub-common xorriso mtools"
+    packages="$packages bochs bochs-x bochsbios vgabios xvfb grub-pc-bin grub-common xorriso mtools"
     tools="$tools bochs Xvfb grub-mkrescue xorriso mformat"
     ;;
   *) refuse "no such host: $host (there are tcg-svm and bochs-vmx)" ;;
