@@ -45,37 +45,23 @@ enum pw_status pw_build_begin(struct pw_build *b, const struct pw_space *space, 
 	return PW_OK;
 }
 
-static bool push(struct pw_build *b, unsigned level)
-{
-	struct pw_chain *chain = &b->reserve[level];
-	struct pw_table table;
-	pw_pa pa;
-
-	if (!pw_new_table(b, level, &pa))
-		return false;
-	table = pw_table_open(b, level, pa);
-	if (!pw_poke(b, &table, 0, pw_chain_link(b, chain->head))) {
-		pw_return_table(b, level, pa);
-		return false;
-	}
-	chain->head = pa;
-	chain->count++;
-	return true;
-}
-
 static void return_reserve(struct pw_build *b)
 {
 	for (unsigned level = 0; level <= b->top; level++) {
-		while (b->reserve[level].count)
-			pw_return_table(b, level, pw_pop_reserve(b, level).pa);
+		struct pw_reserve *reserve = &b->reserve[level];
+
+		while (reserve->count)
+			pw_return_table(b, level, reserve->table[--reserve->count]);
 	}
 }
 
 enum pw_status pw_build_reserve(struct pw_build *b)
 {
 	for (unsigned level = 0; level <= b->top; level++) {
-		for (uint64_t i = 0; i < b->need[level]; i++) {
-			if (!push(b, level)) {
+		struct pw_reserve *reserve = &b->reserve[level];
+
+		for (; reserve->count < b->need[level]; reserve->count++) {
+			if (!pw_new_table(b, level, &reserve->table[reserve->count])) {
 				return_reserve(b);
 				return PW_E_NO_TABLES;
 			}

@@ -3,12 +3,13 @@
  * Private: one operation on the tables of a space, from its plan to its commit.
  *
  *   plan      pure: looks at what is there, counts the tables needed, may refuse
- *   reserve   takes that many tables from the memory, or gives all back and fails
+ *   reserve   takes the tables that splits need, or makes what holes are to become, unlinked; if
+ *             the memory runs out of tables, gives all back and fails
  *   commit    changes entries, always through pw_commit(), a run of one table's entries at a time
  *   finish    gives back what is left of the reserve, hands over the tables taken out
  *
  * Positions are linear: the va without its extension bits. Nothing here needs memory of its own:
- * tables in reserve and tables taken out are chained through their own entries.
+ * tables taken out are chained through their own entries.
  */
 #ifndef PW_PRIVATE_BUILD_H
 #define PW_PRIVATE_BUILD_H
@@ -36,6 +37,12 @@ struct pw_wish {
 	bool global;
 };
 
+/* Tables taken for the splits at the two ends of a range. */
+struct pw_reserve {
+	unsigned count;
+	pw_pa table[2];
+};
+
 /* Tables chained through their first entries. */
 struct pw_chain {
 	pw_pa head, tail;
@@ -47,7 +54,7 @@ struct pw_trail;
 /* Where new pages come from. */
 enum pw_source {
 	PW_SOURCE_RANGE, /* one range of physical addresses */
-	PW_SOURCE_PAGES, /* memory->allocate_page; tables are taken as they are needed */
+	PW_SOURCE_PAGES, /* memory->allocate_page */
 };
 
 /* Pages taken out that wait for a flush. */
@@ -87,7 +94,8 @@ struct pw_build {
 
 	uint64_t link_mask; /* where a chained table's address stands in an entry */
 	uint64_t need[PW_MAX_LEVELS];
-	struct pw_chain reserve[PW_MAX_LEVELS], dead[PW_MAX_LEVELS];
+	struct pw_reserve reserve[PW_MAX_LEVELS];
+	struct pw_chain dead[PW_MAX_LEVELS];
 	struct pw_pending *pending; /* not NULL: pages taken out go back to the memory */
 	uint64_t written, taken, splits;
 };
@@ -98,7 +106,7 @@ struct pw_build {
 PW_NODISCARD enum pw_status pw_build_begin(struct pw_build *b, const struct pw_space *space,
 	pw_va va, uint64_t size, struct pw_flush *flush);
 
-/* Takes the tables that the plan needs, or none. PW_E_NO_TABLES. */
+/* Takes the tables that the planned cuts need, or none. PW_E_NO_TABLES. */
 PW_NODISCARD enum pw_status pw_build_reserve(struct pw_build *b);
 
 /* Gives back and hands over; the operation's status. */
@@ -162,10 +170,8 @@ bool pw_exchange(const struct pw_build *b, const struct pw_table *table, uint64_
 uint64_t pw_table_room(const struct pw_build *b, unsigned level);
 /* A table from the memory that an entry can lead to and that can be written. */
 bool pw_new_table(struct pw_build *b, unsigned level, pw_pa *pa);
-/* A table of the reserve, which must not be empty. */
-struct pw_table pw_pop_reserve(struct pw_build *b, unsigned level);
-/* The next table of the reserve or, if tables are taken as needed, from the memory. */
-bool pw_take_table(struct pw_build *b, unsigned level, struct pw_table *table);
+/* A table of the reserve, if there is one. */
+bool pw_pop_reserve(struct pw_build *b, unsigned level, struct pw_table *table);
 /* Back to the memory, without a flush: it was never linked. */
 void pw_return_table(const struct pw_build *b, unsigned level, pw_pa pa);
 
@@ -265,9 +271,12 @@ bool pw_grow(struct pw_build *b, unsigned level, pw_va at, pw_va last, uint64_t 
 PW_NODISCARD enum pw_status pw_plan_cuts(struct pw_build *b);
 void pw_commit_cuts(struct pw_build *b);
 
-/* ---- Map's plan, for pw_map() and pw_allocate() (build_map.c) ---- */
+/* ---- Mapping, for pw_map() and pw_allocate() (build_map.c, build_fill.c) ---- */
 
 PW_NODISCARD enum pw_status pw_plan_map(struct pw_build *b);
+/* Fills the holes of the range as planned, and finishes. PW_E_NO_TABLES, with nothing changed. */
+PW_NODISCARD enum pw_status pw_fill_holes(struct pw_build *b);
+
 /* ---- Small things ---- */
 
 PW_INLINE const struct pw_level *pw_row(const struct pw_build *b, unsigned level)

@@ -221,7 +221,7 @@ static bool split(struct pw_build *b, struct cut *cut, uint64_t entry)
 	bool linked = false;
 	uint64_t leaf;
 
-	if (!pw_take_table(b, cut->level - 1, &child))
+	if (!pw_pop_reserve(b, cut->level - 1, &child))
 		return false;
 	run.value = pw_link_to(b->format, cut->level, child.pa);
 	do {
@@ -237,6 +237,7 @@ static bool split(struct pw_build *b, struct cut *cut, uint64_t entry)
 		pw_return_table(b, cut->level - 1, child.pa);
 		return false;
 	}
+	b->taken++;
 	b->splits++;
 	down(b, cut, run.value);
 	return true;

@@ -75,8 +75,12 @@ static void put(struct pw_build *b, struct growth *g, uint64_t index, const stru
 
 static bool open_table(struct pw_build *b, struct growth *g, unsigned level)
 {
-	if (!pw_take_table(b, level, &g->table[level]))
+	pw_pa pa;
+
+	if (!pw_new_table(b, level, &pa))
 		return false;
+	b->taken++;
+	g->table[level] = pw_table_open(b, level, pa);
 	g->level = level;
 	g->filled[level] = 0;
 	return true;

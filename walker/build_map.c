@@ -143,70 +143,6 @@ enum pw_status pw_plan_map(struct pw_build *b)
 	return status;
 }
 
-/* Holes from the trail's place on that can be pages of this level without tables. */
-static uint64_t holes_at(const struct pw_build *b, const struct pw_trail *t, uint64_t count)
-{
-	uint64_t index = pw_index(pw_row(b, t->level), t->at), holes = 0, entry;
-
-	if (t->level == 0)
-		return count; /* the plan has seen them all */
-	while (holes < count && pw_peek_at(b, &t->table[t->level], index + holes, &entry) &&
-		!pw_is_present(pw_row(b, t->level), entry))
-		holes++;
-	return holes;
-}
-
-static void map_hole(struct pw_build *b, struct pw_trail *t)
-{
-	const struct pw_level *row = pw_row(b, t->level);
-	pw_va last = t->limit[t->level], end = pw_block_last(row, t->at);
-	struct pw_run run = {.table = t->table[t->level],
-		.op = PW_OP_STORE,
-		.level = t->level,
-		.linked = true,
-		.index = pw_index(row, t->at),
-		.at = t->at};
-
-	if (pw_take_pages(b, t->level, t->at, last, &run)) {
-		run.count = holes_at(b, t, run.count);
-	} else {
-		run.count = 1;
-		run.tables = true;
-		/* The plan has counted the tables: this can only fail if a table is in two places
-		 * of the range. What was made so far is complete. */
-		b->refused |= !pw_grow(b, t->level, t->at, end < last ? end : last, &run.value);
-	}
-	if (!pw_commit(b, &run) && run.tables) {
-		b->unlinked = true;
-		pw_discard(b, t->level, run.index, run.value);
-		b->unlinked = false;
-	}
-	pw_trail_skip(t, run.count);
-}
-
-static void commit_map(struct pw_build *b)
-{
-	struct pw_trail t;
-	uint64_t entry;
-
-	pw_trail_begin(&t, b);
-	for (;;) {
-		if (t.finished) {
-			if (t.level == b->top)
-				return;
-			pw_trail_leave(b, &t);
-		} else if (!pw_peek_at(b, &t.table[t.level], pw_index(pw_row(b, t.level), t.at),
-				   &entry)) {
-			pw_trail_skip(&t, 1);
-		} else if (!pw_is_present(pw_row(b, t.level), entry)) {
-			map_hole(b, &t);
-		} else if (pw_kind_in(b, t.level, entry) != PW_TABLE ||
-			   pw_trail_down(&t, entry) != PW_OK) {
-			pw_trail_skip(&t, 1);
-		}
-	}
-}
-
 /* Pages of a level serve only if va and pa agree below its size and all of pa can be said. */
 static void choose_sizes(struct pw_build *b)
 {
@@ -241,10 +177,5 @@ enum pw_status pw_map(const struct pw_space *space, pw_va va, pw_pa pa, uint64_t
 		return status;
 	choose_sizes(&b);
 	status = pw_plan_map(&b);
-	if (status == PW_OK)
-		status = pw_build_reserve(&b);
-	if (status != PW_OK)
-		return status;
-	commit_map(&b);
-	return pw_build_finish(&b);
+	return status == PW_OK ? pw_fill_holes(&b) : status;
 }

@@ -158,28 +158,12 @@ void pw_return_table(const struct pw_build *b, unsigned level, pw_pa pa)
 		b->memory->free_table(b->memory->ctx, pa, pw_table_room(b, level));
 }
 
-struct pw_table pw_pop_reserve(struct pw_build *b, unsigned level)
+bool pw_pop_reserve(struct pw_build *b, unsigned level, struct pw_table *table)
 {
-	struct pw_chain *chain = &b->reserve[level];
-	struct pw_table table = pw_table_open(b, level, chain->head);
-	uint64_t link = 0;
+	struct pw_reserve *reserve = &b->reserve[level];
 
-	if (--chain->count && pw_peek_at(b, &table, 0, &link))
-		chain->head = pw_chain_target(b, link);
-	return table;
-}
-
-bool pw_take_table(struct pw_build *b, unsigned level, struct pw_table *table)
-{
-	pw_pa pa;
-
-	if (b->reserve[level].count) {
-		*table = pw_pop_reserve(b, level);
-	} else {
-		if (b->source != PW_SOURCE_PAGES || !pw_new_table(b, level, &pa))
-			return false;
-		*table = pw_table_open(b, level, pa);
-	}
-	b->taken++;
+	if (!reserve->count)
+		return false;
+	*table = pw_table_open(b, level, reserve->table[--reserve->count]);
 	return true;
 }
