@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include <unistd.h>
+
 namespace
 {
 
@@ -40,6 +42,9 @@ void run(benchmark::State &state, struct bench *bench)
 
 		state.counters["own_clock"] = ns;
 		state.counters["items_per_second"] = 1e9 / ns;
+		if (bench->item_bytes)
+			state.counters["bytes_per_second"] =
+				static_cast<double>(bench->item_bytes) * 1e9 / ns;
 		return;
 	}
 	state.SetItemsProcessed(state.iterations());
@@ -53,6 +58,10 @@ template <class Reporter> class OwnClock : public Reporter
 {
 	using Run = benchmark::BenchmarkReporter::Run;
 
+      public:
+	using Reporter::Reporter;
+
+      private:
 	void ReportRuns(const std::vector<Run> &reports) override
 	{
 		auto runs = reports;
@@ -138,7 +147,9 @@ int main(int argc, char **argv)
 	std::unique_ptr<benchmark::BenchmarkReporter> display(
 		json ? static_cast<benchmark::BenchmarkReporter *>(
 			       new OwnClock<benchmark::JSONReporter>)
-		     : new OwnClock<benchmark::ConsoleReporter>);
+		     : new OwnClock<benchmark::ConsoleReporter>(
+			       isatty(STDOUT_FILENO) ? benchmark::ConsoleReporter::OO_Defaults
+						     : benchmark::ConsoleReporter::OO_None));
 	OwnClock<benchmark::JSONReporter> to_file;
 
 	benchmark::RunSpecifiedBenchmarks(display.get(), file ? &to_file : nullptr);
