@@ -95,6 +95,14 @@ enum vmm_status vmm_vcpu_x86_state(struct vmm_vcpu *vcpu, struct pw_x86_state *s
 	return status;
 }
 
+/* The vCPU's model and the VM's memory stay as they are; that leaves the registers. */
+static bool makes_same_space(const struct pw_x86_state *a, const struct pw_x86_state *b)
+{
+	return a->cr0 == b->cr0 && a->cr3 == b->cr3 && a->cr4 == b->cr4 && a->efer == b->efer &&
+	       ((a->rflags ^ b->rflags) & PW_RFLAGS_AC) == 0 && a->pkru == b->pkru &&
+	       a->pkrs == b->pkrs && !a->pdpte_loaded && !b->pdpte_loaded;
+}
+
 enum vmm_status vmm_vcpu_space(struct vmm_vcpu *vcpu, struct pw_space *space)
 {
 	struct pw_x86_state state;
@@ -103,10 +111,16 @@ enum vmm_status vmm_vcpu_space(struct vmm_vcpu *vcpu, struct pw_space *space)
 
 	if (status != VMM_OK)
 		return status;
-	if (pw_space_init_x86(space, &state, &vcpu->vm->memory, &why) != PW_OK)
-		return vmm_error_set(&vcpu->error, VMM_INVALID,
-			"the vCPU's control registers make no address space: %s",
-			why ? why : "not even each for itself");
+	if (!vcpu->has_space || !makes_same_space(&state, &vcpu->space_state)) {
+		vcpu->has_space = false;
+		if (pw_space_init_x86(&vcpu->space, &state, &vcpu->vm->memory, &why) != PW_OK)
+			return vmm_error_set(&vcpu->error, VMM_INVALID,
+				"the vCPU's control registers make no address space: %s",
+				why ? why : "not even each for itself");
+		vcpu->space_state = state;
+		vcpu->has_space = true;
+	}
+	*space = vcpu->space;
 	return VMM_OK;
 }
 

@@ -98,6 +98,39 @@ Test(boot, space_of_long_mode_maps_4_gib_to_themselves)
 	assert_space_of_mode(VMM_MODE_LONG, "x86-64");
 }
 
+/* The space is kept from one exit to the next as long as nothing that makes it has changed. */
+Test(boot, space_follows_each_control_register)
+{
+	struct machine machine;
+	struct kvm_sregs sregs;
+	struct pw_x86_state state;
+	struct pw_space space, wanted;
+	unsigned taken = 0;
+
+	machine_need_kvm();
+	machine_boot_bytes(&machine, print_and_halt, sizeof print_and_halt, 0x8000, VMM_MODE_LONG);
+	for (unsigned i = 0; i < 7; i++) {
+		cr_assert(eq(int, (int)vmm_vcpu_get_sregs(&machine.vcpu, &sregs), VMM_OK));
+		sregs.cr3 ^= i == 1 ? 0x1000 : 0;
+		sregs.cr0 ^= i == 2 ? PW_CR0_WP : 0;
+		sregs.efer ^= i == 3 ? PW_EFER_NXE : 0;
+		sregs.cr4 ^= i == 4 ? PW_CR4_SMEP : i == 5 ? PW_CR4_SMAP : 0;
+		if (vmm_vcpu_set_sregs(&machine.vcpu, &sregs) != VMM_OK)
+			continue; /* this host's KVM has no SMEP, or no SMAP */
+		taken++;
+		cr_assert(eq(int, (int)vmm_vcpu_x86_state(&machine.vcpu, &state), VMM_OK));
+		cr_assert(eq(int, (int)vmm_vcpu_space(&machine.vcpu, &space), VMM_OK));
+		cr_assert(eq(int, (int)pw_space_init_x86(&wanted, &state, &machine.vm.memory, NULL),
+			PW_OK));
+		cr_expect(eq(u64, space.root, wanted.root), "%u", i);
+		cr_expect(eq(int, space.flags, wanted.flags), "%u", i);
+		cr_expect(eq(u64, space.reserved_page[0], wanted.reserved_page[0]), "%u", i);
+		cr_expect(memcmp(space.grant, wanted.grant, sizeof space.grant) == 0, "%u", i);
+	}
+	cr_expect(ge(uint, taken, 5));
+	machine_destroy(&machine);
+}
+
 /* Without a descriptor there are no system calls on the vCPU. */
 Test(boot, space_at_an_exit_needs_no_system_call)
 {

@@ -68,6 +68,10 @@ struct vmm_vcpu {
 	int thread;      /* atomic: the thread in KVM_RUN, 0 if none */
 	uint64_t serial; /* of all vCPUs that this process and its parents made, from 1 on */
 	struct vmm_cpu_model model;
+	/* The last space made, and from what: between two exits it seldom changes. */
+	bool has_space;
+	struct pw_x86_state space_state;
+	struct pw_space space;
 };
 
 /*
