@@ -5,8 +5,9 @@
  * present, no reserved bit, a table or a page, rights folded and enforced, struct pw_result filled
  * in completely.
  *
- * The result from error_code on is two words, put together from small tables: one by the level and
- * the folded rights, one by the entry's bits 3 to 8 (PWT, PCD, A, D, PAT or PS, G).
+ * The result from error_code on is two words. The first is the level and the key; the second is put
+ * together from small tables: one by the folded rights, one by the entry's bits 3 to 8 (PWT, PCD,
+ * A, D, PAT or PS, G).
  */
 #include "bench.h"
 #include "pagewalk.h"
@@ -22,15 +23,15 @@
 
 #define TAIL     offsetof(struct pw_result, error_code)
 #define SECOND   (TAIL + 8)
-#define KEY_BIT  ((offsetof(struct pw_result, key) - SECOND) * 8)
+#define KEY_BIT  ((offsetof(struct pw_result, key) - TAIL) * 8)
 #define READ_BIT ((offsetof(struct pw_result, supervisor) - SECOND) * 8)
 
 _Static_assert(sizeof(struct pw_result) == TAIL + 16, "two words");
 _Static_assert(offsetof(struct pw_result, flags) >= SECOND &&
 		       offsetof(struct pw_result, memory_type) >= SECOND &&
 		       offsetof(struct pw_result, supervisor) >= SECOND &&
-		       offsetof(struct pw_result, key) >= SECOND,
-	"what depends on the entry is in the second word");
+		       offsetof(struct pw_result, key) < SECOND,
+	"the key is in the first word, what else depends on the entry in the second");
 
 /* Reserved bits, with 52 address bits, NXE and 1 GiB pages; the present bit makes it one test. */
 #define MUST_ROOT (X86_PS | X86_P)
@@ -41,8 +42,8 @@ struct checked {
 	const uint8_t *image;
 	uint64_t reach; /* offsets below this hold a whole entry */
 	uint64_t root;
-	uint64_t by_rights[LEVELS][8][2]; /* W, U and NX, folded */
-	uint64_t by_bits[2][64];          /* of a last table's entry, and of a large page's */
+	uint64_t by_rights[8];   /* W, U and NX, folded */
+	uint64_t by_bits[2][64]; /* of a last table's entry, and of a large page's */
 	struct pw_result ring[RING];
 	struct pagewalk pagewalk; /* to verify */
 };
@@ -85,21 +86,22 @@ RARELY void refuse_access(struct pw_result *r)
 INLINE void found(const struct at *at, const unsigned level)
 {
 	const uint64_t low = LOW(SHIFT(level));
-	const uint64_t *word =
-		at->checked->by_rights[level][(at->fold >> 1 & 3) | (at->no_execute >> 61 & 4)];
-	uint64_t second = word[1] | at->checked->by_bits[level != 0][at->entry >> 3 & 63];
+	uint64_t first, second;
 	struct pw_result *r = at->r;
 
+	first = (uint64_t)level << (offsetof(struct pw_result, level) - TAIL) * 8;
+	first |= (at->entry >> 59 & 15) << KEY_BIT;
+	second = at->checked->by_rights[(at->fold >> 1 & 3) | (at->no_execute >> 61 & 4)];
+	second |= at->checked->by_bits[level != 0][at->entry >> 3 & 63];
 	if (level)
 		second |= (at->entry >> 10 & 4) /* the PAT bit */
 			  << (offsetof(struct pw_result, memory_type) - SECOND) * 8;
-	second |= at->entry >> (59 - KEY_BIT) & UINT64_C(15) << KEY_BIT;
 	r->va = at->va;
 	r->pa = (at->entry & X86_ADDRESS & ~low) | (at->va & low);
 	r->page_size = low + 1;
 	r->entry = at->entry;
 	r->entry_pa = at->entry_pa;
-	memcpy((char *)r + TAIL, word, 8);
+	memcpy((char *)r + TAIL, &first, 8);
 	memcpy((char *)r + SECOND, &second, 8);
 	if (!LIKELY(second >> READ_BIT & PW_R))
 		refuse_access(r);
@@ -177,21 +179,21 @@ static void run(void *self, const uint64_t *va, size_t count)
 	}
 }
 
-static void set_by_rights(uint64_t word[2], unsigned level, unsigned i)
+static uint64_t by_rights(unsigned i)
 {
 	uint8_t rwx = (uint8_t)(PW_R | (i & 1 ? PW_W : 0) | (i & 4 ? 0 : PW_X));
 	bool user = i & 2;
 	struct pw_result r = {
-		.status = PW_OK,
-		.level = (int8_t)level,
 		.rights = (uint8_t)(rwx | (user ? PW_U : 0)),
 		.user = user ? rwx : 0,
 		.supervisor = rwx,
 		.implicit = rwx,
 		.flags = PW_RESULT_ENTRY,
 	};
+	uint64_t word;
 
-	memcpy(word, (char *)&r + TAIL, 16);
+	memcpy(&word, (char *)&r + SECOND, 8);
+	return word;
 }
 
 /* Bit 7 is PAT in a last table's entry, PS in others. */
@@ -218,10 +220,8 @@ static void *open_checked(const struct workload *w, enum order order)
 	checked->image = w->image.bytes;
 	checked->reach = w->image.size - 7;
 	checked->root = w->root;
-	for (unsigned level = 0; level < LEVELS; level++) {
-		for (unsigned i = 0; i < 8; i++)
-			set_by_rights(checked->by_rights[level][i], level, i);
-	}
+	for (unsigned i = 0; i < 8; i++)
+		checked->by_rights[i] = by_rights(i);
 	for (unsigned i = 0; i < 64; i++) {
 		set_by_bits(&checked->by_bits[0][i], false, i);
 		set_by_bits(&checked->by_bits[1][i], true, i);

@@ -73,10 +73,17 @@ static void *open_callbacks(const struct workload *w, enum order order)
 static void run(void *self, const uint64_t *va, size_t count)
 {
 	struct single *single = self;
+	const struct pw_space *space = &single->pagewalk.space;
+	unsigned refused = 0;
 
-	for (size_t i = 0; i < count; i++)
-		single->refused += pw_translate(&single->pagewalk.space, va[i], PW_ACCESS_READ,
-					   &single->ring[RING_AT(i)]) != PW_OK;
+	for (size_t i = 0; i < count; i += RING) {
+		size_t part = count - i < RING ? count - i : RING;
+
+		for (size_t j = 0; j < part; j++)
+			refused += pw_translate(space, va[i + j], PW_ACCESS_READ,
+					   &single->ring[j]) != PW_OK;
+	}
+	single->refused += refused;
 }
 
 static void answer(const void *self, size_t index, struct answer *answer)

@@ -64,15 +64,6 @@ PW_INLINE uint8_t pw_page_flags(
 	return (uint8_t)flags;
 }
 
-/* The same as pw_is_granted() for a packed grant and an access that the quick path serves. */
-PW_INLINE bool pw_quick_grants(uint32_t grant, pw_access access)
-{
-	unsigned where = access & PW_ACCESS_USER ? 8 : 16;
-	uint32_t need = access & PW_ACCESS_ANY ? 0 : (access & 7) << where;
-
-	return (grant & need) == need;
-}
-
 /*
  * The complete judgement of an access to a page: the architecture's order of checks. Sets status,
  * rule and, for x86, the error code in *r, whose other fields are filled in already.

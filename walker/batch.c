@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Batches: groups of walks that go down together, and the full path for what is left over. */
-#include "access.h"
-#include "entry.h"
-#include "formats/x86.h"
 #include "kernels.h"
+#include "quick.h"
 
 /* Walks in flight. Fewer leave the memory idle, more fall out of the first-level cache. */
 #define GROUP 128
@@ -65,16 +63,18 @@ PW_INLINE bool group_page(const struct pw_format *f, const struct pw_space *s, u
 	struct pw_hit *hit)
 {
 	const struct pw_page *shape = &f->level[level].page;
-	uint32_t grant = s->quick_grant[pw_attributes(f, shape, e, and_fold, or_fold)];
+	uint64_t low = PW_LOW(shape->size_log2);
+	unsigned index = pw_quick_index(and_fold & e, or_fold | e);
+	uint64_t grant = s->quick_grant[index];
 
-	if (!shape->size_log2 || (e & s->quick_page[level]) != f->level[level].present_all ||
-		!pw_quick_grants(grant, access))
+	if (!shape->size_log2 || e & s->quick_page[level] ||
+		!(s->quick_allowed[index] >> access & 1))
 		return false;
-	hit->pa = (e & shape->address) << f->address_left | (va & PW_LOW(shape->size_log2));
+	hit->pa = (e & s->quick_address & ~low) | (va & low);
 	hit->status = PW_OK;
 	hit->level = (int8_t)level;
 	hit->size_log2 = shape->size_log2;
-	hit->flags = pw_page_flags(f, shape, e, or_fold) & ~PW_RESULT_ENTRY;
+	hit->flags = (uint8_t)(pw_look(level, e) >> 32) & ~PW_RESULT_ENTRY;
 	hit->rights = (uint8_t)grant;
 	hit->user = (uint8_t)(grant >> 8);
 	hit->supervisor = (uint8_t)(grant >> 16);
@@ -102,11 +102,11 @@ PW_INLINE size_t group_step(const struct pw_format *f, const struct pw_space *s,
 				access, &hits[i]);
 			continue;
 		}
-		if (PW_UNLIKELY((e & s->quick_table[level]) != row->present_all))
+		if (PW_UNLIKELY((e & (s->quick_reserved | row->present_all)) != row->present_all))
 			continue;
 		pw_fold(row, e, &g->and_fold[i], &g->or_fold[i]);
-		g->offset[i] = entry_offset(s, &f->level[level ? level - 1 : 0],
-			(e & row->table_address) << f->address_left, va[i]);
+		g->offset[i] = entry_offset(
+			s, &f->level[level ? level - 1 : 0], e & s->quick_address, va[i]);
 		PREFETCH((const char *)s->window.host + g->offset[i]);
 		g->active[left++] = (uint16_t)i;
 	}
@@ -163,7 +163,7 @@ size_t pw_translate_batch(const struct pw_space *space, const pw_va *va, size_t 
 	const struct pw_kernels *kernels = space->memory->kernels;
 	size_t done = 0;
 
-	if (access < 64 && space->quick_accesses >> access & 1) {
+	if (space->window_reach && access < 64 && space->quick_accesses >> access & 1) {
 		done = (kernels ? kernels->batch : pw_batch_plain)(space, va, count, access, hits);
 	} else {
 		for (size_t i = 0; i < count; i++)

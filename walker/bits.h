@@ -27,11 +27,13 @@ typedef uint64_t pw_word;
 #define PW_UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define PW_INLINE      static inline __attribute__((always_inline))
 #define PW_NOINLINE    __attribute__((noinline, cold))
+#define PW_SEPARATE    __attribute__((noinline))
 #else
 #define PW_LIKELY(x)   (x)
 #define PW_UNLIKELY(x) (x)
 #define PW_INLINE      static inline
 #define PW_NOINLINE
+#define PW_SEPARATE
 #endif
 
 #endif

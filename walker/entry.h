@@ -24,8 +24,9 @@
 
 /* struct pw_space.engine */
 enum pw_engine {
-	PW_ENGINE_NONE, /* no quick path: always the full one */
-	PW_ENGINE_X86_64,
+	PW_ENGINE_ANY,    /* the format as run-time data */
+	PW_ENGINE_X86_64, /* instances for this format: the first window, then all others */
+	PW_ENGINE_X86_64_BY_CALLBACK, /* there are no windows */
 };
 
 /* Out of line: other windows, then the callback. */

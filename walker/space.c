@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Making a space: everything that can be decided once, is decided here. */
 #include "space.h"
-#include "entry.h"
+#include "quick.h"
 #include "rules.h"
 
 static bool windows_are_sound(const struct pw_memory *memory)
@@ -67,6 +67,40 @@ static uint32_t packed(pw_grant grant)
 	return rights | user << 8 | supervisor << 16 | (grant >> 8 & 7u) << 24;
 }
 
+/* Bit n of the answer: access n, of those without a modifier, is one of these rights. */
+static uint64_t accesses_of(unsigned rwx)
+{
+	const uint64_t read = rwx & PW_R, write = rwx >> 1 & 1, fetch = rwx >> 2 & 1;
+
+	return read << PW_ACCESS_READ | write << PW_ACCESS_WRITE | fetch << PW_ACCESS_FETCH;
+}
+
+static uint64_t allowed(pw_grant grant)
+{
+	uint64_t implicit = accesses_of(grant >> 8 & 7);
+
+	return UINT64_C(1) << PW_ACCESS_ANY | accesses_of(grant >> 4 & 7) |
+	       accesses_of(grant & 7) << PW_ACCESS_USER | implicit << PW_ACCESS_IMPLICIT |
+	       implicit << (PW_ACCESS_IMPLICIT | PW_ACCESS_USER);
+}
+
+/*
+ * Pages with protection key 0 alone, where key 0 refuses nothing, need no look at the keys. False:
+ * every access has to be judged in full.
+ */
+static bool keys_are_quick(struct pw_space *space)
+{
+	const struct pw_format *format = space->format;
+	uint32_t refused = (space->flags & PW_SPACE_PKE ? space->pkru : 0) |
+			   (space->flags & PW_SPACE_PKS ? space->pkrs : 0);
+
+	if (!(space->flags & (PW_SPACE_PKE | PW_SPACE_PKS)))
+		return true;
+	for (unsigned i = 0; i < format->levels; i++)
+		space->quick_page[i] |= PW_LOW(format->key_bits) << format->key_bit;
+	return !(refused & 3);
+}
+
 /*
  * The quick path serves what is decided by the entries, one window and the folded rights alone;
  * everything else takes the full path.
@@ -74,27 +108,29 @@ static uint32_t packed(pw_grant grant)
 void pw_space_finish(struct pw_space *space)
 {
 	const struct pw_format *format = space->format;
-	const uint64_t supervisor =
-		1u << PW_ACCESS_READ | 1u << PW_ACCESS_WRITE | 1u << PW_ACCESS_FETCH;
 
 	if (space->need_accessed | space->need_dirty)
 		space->flags |= PW_SPACE_CAREFUL;
-	if (format != &pw_format_x86_64 || space->address_clear)
+	if (format != &pw_format_x86_64)
 		return;
-	space->engine = PW_ENGINE_X86_64;
-	if (!space->window_reach)
-		return;
-	space->quick_accesses = 1u << PW_ACCESS_ANY;
-	if (!(space->flags & PW_SPACE_CAREFUL))
-		space->quick_accesses |= supervisor | supervisor << PW_ACCESS_USER;
+	space->engine = space->memory->window_count || !space->memory->read_pte
+				? PW_ENGINE_X86_64
+				: PW_ENGINE_X86_64_BY_CALLBACK;
+	space->quick_address = format->level[0].page.address & ~space->address_clear;
 	for (unsigned i = 0; i < format->levels; i++) {
-		uint64_t present = format->level[i].present_all;
-
-		space->quick_table[i] = space->reserved_table[i] | present;
-		space->quick_page[i] = space->reserved_page[i] | present;
+		space->quick_reserved |= space->reserved_table[i] & ~format->level[i].table_mask;
+		space->quick_page[i] = space->reserved_page[i];
 	}
-	for (unsigned i = 0; i < 16; i++)
-		space->quick_grant[i] = packed(space->grant[i]);
+	if (!keys_are_quick(space))
+		return;
+	space->quick_reach = space->window.base ? 0 : space->window_reach;
+	space->quick_accesses = allowed((pw_grant)~0u);
+	for (unsigned i = 0; i < 8; i++) {
+		unsigned index = pw_quick_index_of(i);
+
+		space->quick_allowed[index] = allowed(space->grant[i]);
+		space->quick_grant[index] = packed(space->grant[i]);
+	}
 }
 
 uint64_t pw_root_align(const struct pw_format *format)

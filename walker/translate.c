@@ -4,8 +4,7 @@
  * with the run-time pointer for all others.
  */
 #include "access.h"
-#include "entry.h"
-#include <pagewalk/translate.h>
+#include "quick.h"
 
 /* What a descent carries down. Only ever a local of an inlined function: it stays in registers. */
 struct descent {
@@ -14,12 +13,6 @@ struct descent {
 	pw_pa entry_pa;             /* and where it stands */
 	uint64_t and_fold, or_fold; /* over the table entries, without the page's */
 };
-
-_Static_assert(
-	offsetof(struct pw_result, user) == offsetof(struct pw_result, rights) + 1 &&
-		offsetof(struct pw_result, supervisor) == offsetof(struct pw_result, rights) + 2 &&
-		offsetof(struct pw_result, implicit) == offsetof(struct pw_result, rights) + 3,
-	"the four bytes of a packed grant");
 
 /* The walk ended without a page; level is that of the entry, or of the table that is not there. */
 static PW_NOINLINE enum pw_status no_page(const struct pw_space *s, pw_va va, pw_access access,
@@ -45,7 +38,35 @@ PW_INLINE enum pw_status end_without_page(const struct pw_space *s, pw_va va, pw
 	return no_page(s, va, access, status, level, &at, r);
 }
 
-PW_INLINE enum pw_status page_found(const struct pw_format *f, const struct pw_space *s,
+/* The format has instances of its own, and quick tables in the space. */
+PW_INLINE bool is_hot(const struct pw_format *f)
+{
+	return f == &pw_row_x86_64;
+}
+
+/* The result of a page that grants the access, for the hot rows: `index` is pw_quick_index(). */
+PW_INLINE void put_page(const struct pw_format *f, const struct pw_space *s, unsigned level,
+	unsigned index, uint64_t entry, pw_pa entry_pa, pw_va va, struct pw_result *r)
+{
+	uint64_t offset = PW_LOW(f->level[level].page.size_log2);
+
+	r->va = va;
+	r->pa = (entry & s->quick_address & ~offset) | (va & offset);
+	r->page_size = offset + 1;
+	r->entry = entry;
+	r->entry_pa = entry_pa;
+	pw_put_tail(r, level, (unsigned)(entry >> f->key_bit & PW_LOW(f->key_bits)),
+		s->quick_grant[index] | pw_look(level, entry));
+}
+
+/* Access and keys need no second look. */
+PW_INLINE bool is_quick_page(
+	const struct pw_space *s, unsigned level, unsigned index, uint64_t entry, pw_access access)
+{
+	return !(entry & s->quick_page[level]) && s->quick_allowed[index] >> access & 1;
+}
+
+PW_INLINE enum pw_status any_page(const struct pw_format *f, const struct pw_space *s,
 	const struct pw_page *shape, unsigned level, const struct descent *d, pw_va va,
 	pw_access access, struct pw_result *r)
 {
@@ -74,14 +95,47 @@ PW_INLINE enum pw_status page_found(const struct pw_format *f, const struct pw_s
 	return pw_judge(s, grant, d->and_fold, access, r);
 }
 
+/* A hot row's page that takes more than a look: keys, or a refusal. */
+static PW_NOINLINE enum pw_status slow_page(const struct pw_space *s, unsigned level,
+	const struct descent *at, pw_va va, pw_access access, struct pw_result *r)
+{
+	const struct pw_format *f = s->format;
+
+	return any_page(f, s, &f->level[level].page, level, at, va, access, r);
+}
+
+PW_INLINE enum pw_status page_found(const struct pw_format *f, const struct pw_space *s,
+	const struct pw_page *shape, unsigned level, const struct descent *d, pw_va va,
+	pw_access access, struct pw_result *r)
+{
+	unsigned index = pw_quick_index(d->and_fold & d->entry, d->or_fold | d->entry);
+
+	if (!is_hot(f))
+		return any_page(f, s, shape, level, d, va, access, r);
+	if (PW_UNLIKELY(access > 63 || !is_quick_page(s, level, index, d->entry, access))) {
+		/* A copy: see end_without_page(). */
+		const struct descent at = *d;
+
+		return slow_page(s, level, &at, va, access, r);
+	}
+	put_page(f, s, level, index, d->entry, d->entry_pa, va, r);
+	return PW_OK;
+}
+
 PW_INLINE uint64_t index_at(const struct pw_level *row, pw_va va)
 {
 	return va >> row->shift & PW_LOW(row->index_bits);
 }
 
+/* How entries are reached. */
+enum door {
+	DOOR_ANY,      /* windows, then the callback */
+	DOOR_CALLBACK, /* there is nothing else */
+};
+
 /* Reads the entry for va in d->table. False: no memory there. */
-PW_INLINE bool read_entry(const struct pw_format *f, const struct pw_space *s, unsigned level,
-	pw_va va, struct descent *d)
+PW_INLINE bool read_entry(const struct pw_format *f, const struct pw_space *s, enum door door,
+	unsigned level, pw_va va, struct descent *d)
 {
 	uint64_t index = index_at(&f->level[level], va);
 	pw_pa at = d->table + index * f->entry_bytes;
@@ -93,7 +147,9 @@ PW_INLINE bool read_entry(const struct pw_format *f, const struct pw_space *s, u
 		d->entry_pa = 0;
 		return true;
 	}
-	if (PW_UNLIKELY(!pw_load(f, s, at, &entry)))
+	if (PW_UNLIKELY(!(door == DOOR_CALLBACK
+				  ? s->memory->read_pte(s->memory->ctx, at, f->entry_bytes, &entry)
+				  : pw_load(f, s, at, &entry))))
 		return false;
 	d->entry = entry;
 	d->entry_pa = at;
@@ -101,14 +157,15 @@ PW_INLINE bool read_entry(const struct pw_format *f, const struct pw_space *s, u
 }
 
 /* One level. True: d->table is the next table. False: the walk has ended with *status. */
-PW_INLINE bool step_down(const struct pw_format *f, const struct pw_space *s, unsigned level,
-	pw_va va, pw_access access, struct descent *d, enum pw_status *status, struct pw_result *r)
+PW_INLINE bool step_down(const struct pw_format *f, const struct pw_space *s, enum door door,
+	unsigned level, pw_va va, pw_access access, struct descent *d, enum pw_status *status,
+	struct pw_result *r)
 {
 	const struct pw_level *row = &f->level[level];
 	const struct pw_page *shape;
 	bool bad;
 
-	if (PW_UNLIKELY(!read_entry(f, s, level, va, d))) {
+	if (PW_UNLIKELY(!read_entry(f, s, door, level, va, d))) {
 		*status = end_without_page(s, va, access, PW_NO_MEMORY, (int)level, d, r);
 		return false;
 	}
@@ -120,7 +177,8 @@ PW_INLINE bool step_down(const struct pw_format *f, const struct pw_space *s, un
 		bad = pw_table_is_bad(s, row, level, d->entry);
 		if (PW_LIKELY(!bad)) {
 			pw_fold(row, d->entry, &d->and_fold, &d->or_fold);
-			d->table = pw_table_address(f, s, row, d->entry);
+			d->table = is_hot(f) ? d->entry & s->quick_address
+					     : pw_table_address(f, s, row, d->entry);
 			return true;
 		}
 	} else {
@@ -148,106 +206,105 @@ static PW_NOINLINE enum pw_status not_canonical(
 
 /* ---- The quick path ---- */
 
-/* The page's fields, and whether the folded rights allow the access. */
-PW_INLINE bool quick_page(const struct pw_format *f, const struct pw_space *s, unsigned level,
-	const struct descent *d, pw_va va, pw_access access, struct pw_result *r)
-{
-	const struct pw_page *shape = &f->level[level].page;
-	uint64_t e = d->entry, offset = PW_LOW(shape->size_log2);
-	uint32_t grant = s->quick_grant[pw_attributes(f, shape, e, d->and_fold, d->or_fold)];
-
-	r->va = va;
-	r->pa = (e & shape->address) << f->address_left | (va & offset);
-	r->page_size = offset + 1;
-	r->entry = e;
-	r->entry_pa = d->entry_pa;
-	r->error_code = 0;
-	r->status = PW_OK;
-	r->level = (int8_t)level;
-	r->rule = PW_RULE_NONE;
-	r->rights = (uint8_t)grant;
-	r->user = (uint8_t)(grant >> 8);
-	r->supervisor = (uint8_t)(grant >> 16);
-	r->implicit = (uint8_t)(grant >> 24);
-	r->flags = pw_page_flags(f, shape, e, d->or_fold);
-	r->memory_type = pw_type_index(shape, e);
-	r->key = f->key_bits ? (uint8_t)(e >> f->key_bit & PW_LOW(f->key_bits)) : 0;
-	return pw_quick_grants(grant, access);
-}
-
-enum quick {
-	QUICK_DOWN, /* d->table is the next table */
-	QUICK_DONE, /* translated */
-	QUICK_NOT,  /* anything else: the full path decides */
+/*
+ * For constant rows of x86: one window, no word for what goes wrong. Then it returns false, and the
+ * full path walks anew. Nothing of this attempt is kept, so the answer always comes from entries
+ * that were each loaded once.
+ *
+ * That is also why it may go on through an entry that is not present, or has reserved bits, as if
+ * it were a table: the loads stay in the window, and before an answer is given the folds tell. Only
+ * a page is told from a table at once.
+ */
+struct quick {
+	pw_pa at; /* the next entry */
+	uint64_t and_fold, or_fold;
 };
 
-PW_INLINE enum quick quick_step(const struct pw_format *f, const struct pw_space *s, unsigned level,
-	pw_va va, pw_access access, struct descent *d, struct pw_result *r)
+/*
+ * The root's entry. For a sign-extended va the bits from the root's index on, as a signed number,
+ * are in the index's range, and that is all: one comparison.
+ */
+PW_INLINE bool quick_begin(
+	const struct pw_format *f, const struct pw_space *s, pw_va va, struct quick *q)
 {
-	const struct pw_level *row = &f->level[level];
-	uint64_t present = row->present_all;
-	pw_pa at = d->table + index_at(row, va) * f->entry_bytes;
-	uint64_t offset = at - s->window.base;
+	const struct pw_level *row = &f->level[f->levels - 1];
+	uint64_t half = PW_BIT(row->index_bits - 1);
+	uint64_t index = (uint64_t)((int64_t)va >> row->shift) + half;
 
-	if (PW_UNLIKELY(offset >= s->window_reach))
-		return QUICK_NOT;
-	d->entry = pw_peek(f, (const char *)s->window.host + offset);
-	d->entry_pa = at;
-	if (pw_is_table(row, d->entry)) {
-		if (PW_UNLIKELY((d->entry & s->quick_table[level]) != present))
-			return QUICK_NOT;
-		pw_fold(row, d->entry, &d->and_fold, &d->or_fold);
-		d->table = (d->entry & row->table_address) << f->address_left;
-		return QUICK_DOWN;
-	}
-	if (PW_UNLIKELY(!row->page.size_log2 || (d->entry & s->quick_page[level]) != present))
-		return QUICK_NOT;
-	return PW_LIKELY(quick_page(f, s, level, d, va, access, r)) ? QUICK_DONE : QUICK_NOT;
+	q->at = s->root + (index ^ half) * f->entry_bytes;
+	q->and_fold = ~(uint64_t)0;
+	q->or_fold = 0;
+	return index >> row->index_bits == 0;
 }
 
-/*
- * For constant rows: unrolled by hand, so that `level` is a constant in every instance, and without
- * a word for what goes wrong: then it returns false, and the full path walks anew. Nothing of this
- * attempt is kept, so the answer always comes from entries that were each loaded once.
- */
-PW_INLINE bool quick(const struct pw_format *f, const struct pw_space *s, pw_va va,
+/* The page's fields, if everything is in order. */
+PW_INLINE bool quick_page(const struct pw_format *f, const struct pw_space *s, unsigned level,
+	const struct quick *q, uint64_t e, pw_va va, pw_access access, struct pw_result *r)
+{
+	unsigned index = pw_quick_index(q->and_fold & e, q->or_fold | e);
+
+	if (PW_UNLIKELY(
+		    q->or_fold & s->quick_reserved || !is_quick_page(s, level, index, e, access)))
+		return false;
+	put_page(f, s, level, index, e, q->at, va, r);
+	return true;
+}
+
+/* Reads the entry of a level. True: it is no page, q->at is now one level below. */
+PW_INLINE bool quick_down(const struct pw_format *f, const struct pw_space *s, unsigned level,
+	uint64_t base, pw_va va, struct quick *q, uint64_t *entry)
+{
+	const struct pw_level *row = &f->level[level];
+	uint64_t offset = q->at - base, e;
+
+	if (PW_UNLIKELY(offset >= (base ? s->window_reach : s->quick_reach))) {
+		*entry = 0; /* a hole is not allowed to anyone */
+		return false;
+	}
+	e = pw_peek(f, (const char *)s->window.host + offset);
+	*entry = e;
+	if (!pw_is_table(row, e))
+		return false;
+	pw_fold(row, e, &q->and_fold, &q->or_fold);
+	q->at = (e & s->quick_address) + index_at(row - 1, va) * f->entry_bytes;
+	return true;
+}
+
+/* Unrolled by hand, so that `level` is a constant in every instance. */
+PW_INLINE bool quick(const struct pw_format *f, const struct pw_space *s, uint64_t base, pw_va va,
 	pw_access access, struct pw_result *r)
 {
-	struct descent d = from_root(s);
-	enum quick step = QUICK_DOWN;
+	struct quick q;
+	uint64_t e;
 
-	_Static_assert(PW_MAX_LEVELS == 6, "one line a level");
-	if (PW_UNLIKELY(access > 63 || !(s->quick_accesses >> access & 1)))
+	if (PW_UNLIKELY(!quick_begin(f, s, va, &q)))
 		return false;
-	if (PW_UNLIKELY(!pw_takes(f->extension, f->va_bits, va)))
-		return false;
-	if (f->levels > 5 && (step = quick_step(f, s, 5, va, access, &d, r)) != QUICK_DOWN)
-		return step == QUICK_DONE;
-	if (f->levels > 4 && (step = quick_step(f, s, 4, va, access, &d, r)) != QUICK_DOWN)
-		return step == QUICK_DONE;
-	if (f->levels > 3 && (step = quick_step(f, s, 3, va, access, &d, r)) != QUICK_DOWN)
-		return step == QUICK_DONE;
-	if (f->levels > 2 && (step = quick_step(f, s, 2, va, access, &d, r)) != QUICK_DOWN)
-		return step == QUICK_DONE;
-	if (f->levels > 1 && (step = quick_step(f, s, 1, va, access, &d, r)) != QUICK_DOWN)
-		return step == QUICK_DONE;
-	return quick_step(f, s, 0, va, access, &d, r) == QUICK_DONE;
+	if (f->levels > 4 && !quick_down(f, s, 4, base, va, &q, &e))
+		return quick_page(f, s, 4, &q, e, va, access, r);
+	if (!quick_down(f, s, 3, base, va, &q, &e))
+		return quick_page(f, s, 3, &q, e, va, access, r);
+	if (!quick_down(f, s, 2, base, va, &q, &e))
+		return quick_page(f, s, 2, &q, e, va, access, r);
+	if (!quick_down(f, s, 1, base, va, &q, &e))
+		return quick_page(f, s, 1, &q, e, va, access, r);
+	(void)quick_down(f, s, 0, base, va, &q, &e);
+	return quick_page(f, s, 0, &q, e, va, access, r);
 }
 
 /* ---- The full path ---- */
 
 /* The loop is unrolled for constant rows, where the level count is known. */
-PW_INLINE enum pw_status in_full(const struct pw_format *f, const struct pw_space *s, pw_va va,
-	pw_access access, struct pw_result *r)
+PW_INLINE enum pw_status in_full(const struct pw_format *f, const struct pw_space *s,
+	enum door door, pw_va va, pw_access access, struct pw_result *r)
 {
 	struct descent d = from_root(s);
 	enum pw_status status = PW_OK;
 
-	if (PW_UNLIKELY(!pw_takes(s->extension, f->va_bits, va)))
+	if (PW_UNLIKELY(!pw_takes(is_hot(f) ? f->extension : s->extension, f->va_bits, va)))
 		return not_canonical(s, va, access, r);
 #pragma GCC unroll 6
 	for (unsigned level = f->levels; level > 0; level--) {
-		if (!step_down(f, s, level - 1, va, access, &d, &status, r))
+		if (!step_down(f, s, door, level - 1, va, access, &d, &status, r))
 			break;
 	}
 	return status;
@@ -276,8 +333,30 @@ static enum pw_status identity(const struct pw_space *s, pw_va va, struct pw_res
 	return PW_OK;
 }
 
+static PW_SEPARATE enum pw_status x86_64_by_callback(
+	const struct pw_space *s, pw_va va, pw_access access, struct pw_result *r)
+{
+	return in_full(&pw_row_x86_64, s, DOOR_CALLBACK, va, access, r);
+}
+
+/* A window that does not begin at address 0 costs the quick path a subtraction a level. */
+static PW_SEPARATE enum pw_status x86_64_in_full(
+	const struct pw_space *s, pw_va va, pw_access access, struct pw_result *r)
+{
+	if (s->window.base && access < 64 &&
+		quick(&pw_row_x86_64, s, s->window.base, va, access, r))
+		return PW_OK;
+	return in_full(&pw_row_x86_64, s, DOOR_ANY, va, access, r);
+}
+
+static PW_SEPARATE enum pw_status any_in_full(
+	const struct pw_space *s, pw_va va, pw_access access, struct pw_result *r)
+{
+	return in_full(s->format, s, DOOR_ANY, va, access, r);
+}
+
 /* Not inlined, so that the quick path needs no stack frame. */
-static PW_NOINLINE enum pw_status decide(
+static PW_SEPARATE enum pw_status decide(
 	const struct pw_space *space, pw_va va, pw_access access, struct pw_result *result)
 {
 	struct pw_result unwanted;
@@ -286,19 +365,24 @@ static PW_NOINLINE enum pw_status decide(
 		result = &unwanted;
 	if (!pw_is_access(space, access))
 		return refuse_access(va, result);
+	if (space->engine == PW_ENGINE_X86_64)
+		return x86_64_in_full(space, va, access, result);
+	if (space->engine == PW_ENGINE_X86_64_BY_CALLBACK)
+		return x86_64_by_callback(space, va, access, result);
 	if (space->format->levels == 0)
 		return identity(space, va, result);
-	if (space->engine == PW_ENGINE_X86_64)
-		return in_full(&pw_row_x86_64, space, va, access, result);
-	return in_full(space->format, space, va, access, result);
+	return any_in_full(space, va, access, result);
 }
 
 enum pw_status pw_translate(
 	const struct pw_space *space, pw_va va, pw_access access, struct pw_result *result)
 {
-	if (PW_LIKELY(space->engine == PW_ENGINE_X86_64 && result)) {
-		if (PW_LIKELY(quick(&pw_row_x86_64, space, va, access, result)))
+	if (PW_LIKELY(result && access < 64)) {
+		if (PW_LIKELY(quick(&pw_row_x86_64, space, 0, va, access, result)))
 			return PW_OK;
+		if (space->engine == PW_ENGINE_X86_64_BY_CALLBACK &&
+			space->quick_accesses >> access & 1)
+			return x86_64_by_callback(space, va, access, result);
 	}
 	return decide(space, va, access, result);
 }
@@ -325,7 +409,7 @@ enum pw_status pw_translate_trace(const struct pw_space *space, pw_va va, pw_acc
 	while (more && level-- > 0) {
 		pw_pa table = d.table;
 
-		more = step_down(f, space, level, va, access, &d, &status, result);
+		more = step_down(f, space, DOOR_ANY, level, va, access, &d, &status, result);
 		if (!more && result->status == PW_NO_MEMORY)
 			break;
 		steps[*count] = (struct pw_trace_step){.table = table,

@@ -8,7 +8,7 @@
 #include "avx512.h"
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(PW_NO_SIMD)
-#include "../access.h"
+#include "../quick.h"
 #include <immintrin.h>
 
 #define VECTOR       __attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,bmi2"), always_inline))
@@ -29,7 +29,7 @@ struct walks {
 struct batch {
 	const struct pw_space *space;
 	const char *host;
-	__m512i base, reach, grant, need, root;
+	__m512i base, reach, address, grant, need, root;
 };
 
 static inline VECTOR __m512i splat(uint64_t value)
@@ -87,13 +87,13 @@ static inline VECTOR __mmask8 finish(const struct batch *b, const struct walks *
 	__m512i grant = _mm512_permutexvar_epi64(index, b->grant);
 	/* PW_RESULT_ACCESSED, _DIRTY and _GLOBAL are bits 5, 6 and 8 of the entry, shifted. */
 	__m512i flags = _mm512_and_si512(_mm512_slli_epi64(e, 19), splat((uint64_t)0xb << 24));
-	__m512i pa = _mm512_or_si512(
-		_mm512_and_si512(e, splat(shape->address)), _mm512_and_si512(va, low));
+	__m512i pa = _mm512_or_si512(_mm512_andnot_si512(low, _mm512_and_si512(e, b->address)),
+		_mm512_and_si512(va, low));
 	__m512i info = _mm512_or_si512(_mm512_or_si512(grant, flags),
 		splat((uint64_t)level << 8 | (uint64_t)shape->size_log2 << 16));
 	const __m512i first = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11);
 	const __m512i second = _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15);
-	__m512i must = splat(b->space->quick_page[level]);
+	__m512i must = splat(b->space->quick_page[level] | X86_P);
 	unsigned words;
 
 	lanes &= _mm512_cmpeq_epi64_mask(_mm512_and_si512(e, must), splat(X86_P));
@@ -125,11 +125,10 @@ static inline VECTOR void step(const struct batch *b, struct walks *w, unsigned 
 	if (level == 0)
 		return;
 	tables &= _mm512_cmpeq_epi64_mask(
-		_mm512_and_si512(e, splat(b->space->quick_table[level])), splat(X86_P));
+		_mm512_and_si512(e, splat(b->space->quick_reserved | X86_P)), splat(X86_P));
 	w->and_fold[v] = _mm512_and_si512(w->and_fold[v], e);
 	w->or_fold[v] = _mm512_or_si512(w->or_fold[v], e);
-	w->offset[v] =
-		entry_offset(b, level - 1, _mm512_and_si512(e, splat(row->table_address)), va);
+	w->offset[v] = entry_offset(b, level - 1, _mm512_and_si512(e, b->address), va);
 	w->live[v] = tables & _mm512_cmplt_epu64_mask(w->offset[v], b->reach);
 	prefetch(b, w->offset[v]);
 }
@@ -170,16 +169,16 @@ VECTOR_ENTRY size_t pw_batch_avx512(const struct pw_space *space, const pw_va *v
 	_Alignas(64) uint64_t grant[LANES];
 	struct walks walks;
 	struct batch b = {.space = space, .host = space->window.host};
-	uint64_t need = access & PW_ACCESS_ANY ? 0 : access & 7;
 	size_t done = 0;
 
 	for (unsigned i = 0; i < LANES; i++)
-		grant[i] = (uint64_t)space->quick_grant[i] << 32;
+		grant[i] = space->quick_grant[pw_quick_index_of(i)] << 32;
 	b.grant = _mm512_load_si512(grant);
-	b.need = splat(need << (access & PW_ACCESS_USER ? 40 : 48));
+	b.need = splat((uint64_t)pw_quick_need(access) << 32);
 	b.base = splat(space->window.base);
 	b.reach = splat(space->window_reach);
 	b.root = splat(space->root);
+	b.address = splat(space->quick_address);
 	for (size_t at = 0; at < count; at += VECTORS * LANES) {
 		size_t some = count - at < VECTORS * LANES ? count - at : VECTORS * LANES;
 

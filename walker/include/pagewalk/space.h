@@ -72,13 +72,15 @@ struct pw_space {
 	const struct pw_memory *memory;
 
 	/* For the quick path: everything is decided, one comparison each. */
-	struct pw_window window;             /* the first window, kept close */
-	uint64_t window_reach;               /* offsets below this hold a whole entry */
-	uint64_t quick_accesses;             /* bit n: access n is served by the quick path */
-	uint64_t quick_table[PW_MAX_LEVELS]; /* present_all and reserved bits of a table entry */
-	uint64_t quick_page[PW_MAX_LEVELS];
-	uint32_t quick_grant[16]; /* bytes as in struct pw_result: rights, user, supervisor,
-				     implicit */
+	struct pw_window window; /* the first window, kept close */
+	uint64_t window_reach;   /* offsets below this hold a whole entry */
+	uint64_t quick_reach;    /* the same of a window that begins at address 0; else 0 */
+	uint64_t quick_accesses; /* bit n: access n is one that `quick_allowed` knows */
+	uint64_t quick_address;  /* address bits of an entry */
+	uint64_t quick_reserved; /* bits of a table entry, of whatever level, for the full path */
+	uint64_t quick_page[PW_MAX_LEVELS]; /* the same of a page */
+	uint64_t quick_allowed[16]; /* by present and rights bits; bit n: access n is granted */
+	uint64_t quick_grant[16];   /* rights, user, supervisor, implicit as in struct pw_result */
 
 	/* The rules in full. */
 	uint64_t reserved_table[PW_MAX_LEVELS];

@@ -62,6 +62,7 @@ struct pw_result {
 	uint8_t status;      /* enum pw_status */
 	int8_t level;   /* of the entry, or of the table that is not in memory; -1: none reached */
 	uint8_t rule;   /* enum pw_rule */
+	uint8_t key;    /* protection key, where the format has them */
 	uint8_t rights; /* R W X U: least privileged mode that can reach the page */
 	uint8_t user;   /* R W X of user mode */
 	uint8_t supervisor;  /* R W X of supervisor mode, explicit accesses */
@@ -69,7 +70,6 @@ struct pw_result {
 	uint8_t flags;       /* PW_RESULT_... */
 	uint8_t memory_type; /* the format's memory-type index (x86: PAT<<2 | PCD<<1 | PWT; EPT:
 				type | IPAT<<3; Arm: AttrIndx or MemAttr; RISC-V: 0) */
-	uint8_t key;         /* protection key, where the format has them */
 };
 
 /*
