@@ -40,6 +40,7 @@ struct bench *bench_all(size_t *count)
 		build_add();
 		read_add();
 		exit_add();
+		start_add();
 	}
 	*count = bench_count;
 	return benches;

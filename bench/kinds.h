@@ -8,5 +8,6 @@ void enumerate_add(void);
 void build_add(void);
 void read_add(void);
 void exit_add(void);
+void start_add(void);
 
 #endif
