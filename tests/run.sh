@@ -9,7 +9,7 @@ top=$(CDPATH="" cd -- "$(dirname -- "$0")/.." && pwd)
 
 need gcc g++ libc6-dev make cmake pkg-config dpkg-dev file git \
   libelf-dev libjansson-dev libcriterion-dev libbenchmark-dev libkdumpfile-dev \
-  clang-format-14 shellcheck
+  clang-format-14 shellcheck valgrind
 
 cmake -S "$top" -B "$top/build"
 cmake --build "$top/build" --parallel "$(nproc)"
