@@ -121,12 +121,21 @@ void pw_set_error_code(const struct pw_space *space, pw_access access, struct pw
 	if (space->format->family != PW_FAMILY_X86 || access & PW_ACCESS_ANY)
 		return;
 	switch (r->status) {
+	case PW_NON_CANONICAL:
+		/* Elsewhere there are no such addresses: the CPU has only 32 bits of them. */
+		r->flags |= space->format->levels >= 4 ? PW_RESULT_GP : 0;
+		return;
+	case PW_LASS:
+		r->flags |= PW_RESULT_GP;
+		return;
 	case PW_NOT_PRESENT:
 		break;
 	case PW_RESERVED:
 		/* A PDPTE's reserved bits raise #GP(0) when CR3 is loaded, no page fault. */
-		if (space->format == &pw_format_x86_pae && r->level == 2)
+		if (space->format == &pw_format_x86_pae && r->level == 2) {
+			r->flags |= PW_RESULT_GP;
 			return;
+		}
 		code |= PW_PF_P | PW_PF_RSVD;
 		break;
 	case PW_PROTECTION:

@@ -71,7 +71,7 @@ PW_INLINE uint8_t pw_page_flags(
 PW_NODISCARD enum pw_status pw_judge(const struct pw_space *space, pw_grant grant,
 	uint64_t and_fold, pw_access access, struct pw_result *r);
 
-/* x86: sets the #PF error code that r->status and r->rule imply, if it is a page fault. */
+/* x86: sets the #PF error code that r->status and r->rule imply, or that it is a #GP. */
 void pw_set_error_code(const struct pw_space *space, pw_access access, struct pw_result *r);
 
 #endif

@@ -99,5 +99,5 @@ enum pw_status pw_translate_update(const struct pw_space *space, pw_va va, pw_ac
 			return PW_OK;
 		}
 	} while (--tries > 0);
-	return pw_unstable(space, va, &steps[done], result);
+	return pw_unstable(space, result->va, &steps[done], result);
 }

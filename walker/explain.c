@@ -118,6 +118,9 @@ const char *pw_explain(const struct pw_result *r, char *text, size_t size)
 	} else if (r->status == PW_NON_CANONICAL) {
 		put_hex(&out, r->va);
 		put(&out, " is not an address that this format takes (not canonical)");
+	} else if (r->status == PW_LASS) {
+		put_hex(&out, r->va);
+		put(&out, " lies in the half that linear-address-space separation denies");
 	} else {
 		if (r->flags & PW_RESULT_ERROR_CODE) {
 			put(&out, "page fault, error code ");
@@ -128,4 +131,18 @@ const char *pw_explain(const struct pw_result *r, char *text, size_t size)
 	}
 	*out.at = '\0';
 	return text;
+}
+
+uint64_t pw_reserved_bits(const struct pw_space *space, unsigned level, uint64_t entry)
+{
+	const struct pw_level *row = &space->format->level[level];
+	const struct pw_page *shape = pw_shape(row, entry);
+
+	if (pw_is_table(row, entry))
+		return entry & space->reserved_table[level];
+	if (!shape->size_log2) /* no pages at this level: what says that it is one */
+		return entry & row->table_mask & ~row->table_value;
+	if (shape == &row->span)
+		return entry & space->reserved_span[level];
+	return entry & space->reserved_page[level];
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Making a space: everything that can be decided once, is decided here. */
 #include "space.h"
+#include "linear.h"
 #include "quick.h"
 #include "rules.h"
 
@@ -111,7 +112,7 @@ void pw_space_finish(struct pw_space *space)
 
 	if (space->need_accessed | space->need_dirty)
 		space->flags |= PW_SPACE_CAREFUL;
-	if (format != &pw_format_x86_64)
+	if (format != &pw_format_x86_64 || pw_has_linear_rules(space))
 		return;
 	space->engine = space->memory->window_count || !space->memory->read_pte
 				? PW_ENGINE_X86_64

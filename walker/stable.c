@@ -49,5 +49,5 @@ enum pw_status pw_translate_stable(const struct pw_space *space, pw_va va, pw_ac
 		if (!changed)
 			return status;
 	} while (--tries > 0);
-	return pw_unstable(space, va, changed, result);
+	return pw_unstable(space, result->va, changed, result);
 }

@@ -12,6 +12,7 @@ static const char *const status_names[] = {
 	[PW_PROTECTION_KEY] = "protection-key",
 	[PW_ACCESS_FLAG] = "access-flag",
 	[PW_UNSTABLE] = "unstable",
+	[PW_LASS] = "lass",
 	[PW_E_ARGUMENT] = "bad-argument",
 	[PW_E_RANGE] = "bad-range",
 	[PW_E_ALIGNMENT] = "misaligned",

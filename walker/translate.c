@@ -4,6 +4,7 @@
  * with the run-time pointer for all others.
  */
 #include "access.h"
+#include "linear.h"
 #include "quick.h"
 
 /* What a descent carries down. Only ever a local of an inlined function: it stays in registers. */
@@ -198,10 +199,11 @@ PW_INLINE struct descent from_root(const struct pw_space *s)
 	return (struct descent){.table = s->root, .and_fold = ~(uint64_t)0};
 }
 
-static PW_NOINLINE enum pw_status not_canonical(
-	const struct pw_space *s, pw_va va, pw_access access, struct pw_result *r)
+/* Ends without a table: by the address alone. */
+static PW_NOINLINE enum pw_status refuse_address(const struct pw_space *s, pw_va va,
+	pw_access access, enum pw_status status, struct pw_result *r)
 {
-	return no_page(s, va, access, PW_NON_CANONICAL, -1, NULL, r);
+	return no_page(s, va, access, status, -1, NULL, r);
 }
 
 /* ---- The quick path ---- */
@@ -301,7 +303,7 @@ PW_INLINE enum pw_status in_full(const struct pw_format *f, const struct pw_spac
 	enum pw_status status = PW_OK;
 
 	if (PW_UNLIKELY(!pw_takes(is_hot(f) ? f->extension : s->extension, f->va_bits, va)))
-		return not_canonical(s, va, access, r);
+		return refuse_address(s, va, access, PW_NON_CANONICAL, r);
 #pragma GCC unroll 6
 	for (unsigned level = f->levels; level > 0; level--) {
 		if (!step_down(f, s, door, level - 1, va, access, &d, &status, r))
@@ -371,6 +373,12 @@ static PW_SEPARATE enum pw_status decide(
 		return x86_64_by_callback(space, va, access, result);
 	if (space->format->levels == 0)
 		return identity(space, va, result);
+	if (pw_has_linear_rules(space)) {
+		enum pw_status status = pw_linear(space, &va, access);
+
+		if (status != PW_OK)
+			return refuse_address(space, va, access, status, result);
+	}
 	return any_in_full(space, va, access, result);
 }
 
@@ -404,8 +412,12 @@ enum pw_status pw_translate_trace(const struct pw_space *space, pw_va va, pw_acc
 		return refuse_access(va, result);
 	if (level == 0)
 		return identity(space, va, result);
-	if (!pw_takes(space->extension, f->va_bits, va))
-		return not_canonical(space, va, access, result);
+	if (pw_has_linear_rules(space))
+		status = pw_linear(space, &va, access);
+	else if (!pw_takes(space->extension, f->va_bits, va))
+		status = PW_NON_CANONICAL;
+	if (status != PW_OK)
+		return refuse_address(space, va, access, status, result);
 	while (more && level-- > 0) {
 		pw_pa table = d.table;
 

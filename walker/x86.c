@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* From an x86 CPU's control registers to the space it walks. SDM vol. 3A, "Paging". */
 #include "entry.h"
+#include "linear.h"
 #include "rules.h"
 #include "space.h"
 
@@ -19,6 +20,7 @@ static const char *broken_rule(const struct pw_x86_state *s)
 {
 	bool pg = s->cr0 & PW_CR0_PG, lma = s->efer & PW_EFER_LMA, lme = s->efer & PW_EFER_LME;
 	const struct rule rules[] = {
+		{"CR0[63:32] must be 0", (s->cr0 >> 32) != 0},
 		{"CR0.PG=1 needs CR0.PE=1", pg && !(s->cr0 & PW_CR0_PE)},
 		{"CR0.NW=1 needs CR0.CD=1", (s->cr0 & CR0_NW) && !(s->cr0 & CR0_CD)},
 		{"EFER.LMA=1 needs CR0.PG=1", lma && !pg},
@@ -102,15 +104,20 @@ static pw_grant grant_of(const struct pw_x86_state *s, unsigned attributes)
 	return (pw_grant)((grant & ~0x700u) | (implicit_data | fetch) << 8);
 }
 
+/* SDM vol. 3A, "PDPTE Registers": checked when they are loaded. */
 static enum pw_status load_pdptes(
 	struct pw_space *space, const struct pw_x86_state *s, const char **why)
 {
 	for (unsigned i = 0; i < 4; i++) {
-		if ((s->pdpte[i] & 1) && (s->pdpte[i] & space->reserved_table[2])) {
+		uint64_t entry = s->pdpte[i];
+
+		if (!s->pdpte_loaded && !pw_load(space->format, space, space->root + 8 * i, &entry))
+			return PW_NO_MEMORY;
+		if ((entry & 1) && (entry & space->reserved_table[2])) {
 			*why = "a present PDPTE has reserved bits: loading CR3 raises #GP(0)";
 			return PW_E_STATE;
 		}
-		space->pdpte[i] = s->pdpte[i];
+		space->pdpte[i] = entry;
 	}
 	space->flags |= PW_SPACE_PDPTE;
 	return PW_OK;
@@ -135,6 +142,23 @@ static void set_flags(struct pw_space *space, const struct pw_x86_state *s)
 	space->pkrs = s->pkrs;
 }
 
+static void set_linear_rules(struct pw_space *space, const struct pw_x86_state *s)
+{
+	bool smap = s->cr4 & PW_CR4_SMAP, ac = s->rflags & PW_RFLAGS_AC;
+
+	if (space->format->levels < 4)
+		return;
+	if (s->cr3 & PW_CR3_LAM_U57)
+		space->lam_user = 57;
+	else if (s->cr3 & PW_CR3_LAM_U48)
+		space->lam_user = 48;
+	if (s->cr4 & PW_CR4_LAM_SUP)
+		space->lam_supervisor = space->format->va_bits;
+	if (s->cr4 & PW_CR4_LASS)
+		space->lass = (uint8_t)(PW_LASS_ON | (smap ? PW_LASS_IMPLICIT : 0) |
+					(smap && !ac ? PW_LASS_EXPLICIT : 0));
+}
+
 enum pw_status pw_space_init_x86(struct pw_space *space, const struct pw_x86_state *state,
 	const struct pw_memory *memory, const char **why)
 {
@@ -143,7 +167,8 @@ enum pw_status pw_space_init_x86(struct pw_space *space, const struct pw_x86_sta
 	if (!why)
 		why = &ignored;
 	*why = NULL;
-	if (!state || (state->maxphyaddr && (state->maxphyaddr < 32 || state->maxphyaddr > 52)))
+	if (!state || (state->maxphyaddr && (state->maxphyaddr < 32 || state->maxphyaddr > 52)) ||
+		state->encryption_mask & ~PW_BITS(12, 51))
 		return PW_E_ARGUMENT;
 	*why = broken_rule(state);
 	if (*why)
@@ -166,8 +191,9 @@ enum pw_status pw_space_init_x86(struct pw_space *space, const struct pw_x86_sta
 			space->grant[i] = grant_of(state, i);
 	}
 	set_flags(space, state);
+	set_linear_rules(space, state);
 	pw_space_finish(space);
-	if (format == &pw_format_x86_pae && state->pdpte_loaded)
+	if (format == &pw_format_x86_pae && (state->pdpte_loaded || state->pdpte_load))
 		return load_pdptes(space, state, why);
 	return PW_OK;
 }

@@ -10,6 +10,7 @@ static const enum slow_status slow_of[PW_STATUS_COUNT] = {
 	[PW_PROTECTION] = SLOW_PROTECTION,
 	[PW_PROTECTION_KEY] = SLOW_PROTECTION_KEY,
 	[PW_ACCESS_FLAG] = SLOW_ACCESS_FLAG,
+	[PW_LASS] = SLOW_LASS,
 };
 
 enum slow_status agree_slow_status(unsigned status)
@@ -57,7 +58,9 @@ const char *agree_difference(
 {
 	bool pdpte = format == &pw_format_x86_pae && r->status == PW_RESERVED && r->level == 2;
 
-	if (r->status > PW_ACCESS_FLAG || slow_of[r->status] != twin->status)
+	bool lass = r->status == PW_LASS;
+
+	if ((r->status > PW_ACCESS_FLAG && !lass) || slow_of[r->status] != twin->status)
 		return "status";
 	if (r->level != twin->level && format->levels)
 		return "level";
@@ -66,7 +69,7 @@ const char *agree_difference(
 		return "whether there is an error code";
 	if (!pdpte && r->error_code != twin->error_code)
 		return "error code";
-	if (r->status != PW_NON_CANONICAL && r->status != PW_NO_MEMORY && format->levels &&
+	if (r->status != PW_NON_CANONICAL && !lass && r->status != PW_NO_MEMORY && format->levels &&
 		(r->entry != twin->entry || r->entry_pa != twin->entry_pa))
 		return "entry";
 	return agree_has_page(r) ? difference_of_pages(format, r, twin) : NULL;

@@ -86,6 +86,12 @@ struct slow_x86_page {
 	bool has_keys;
 };
 
+/*
+ * The address of @bits bits that is walked for the access. False: there is none, and the status
+ * says why.
+ */
+bool slow_x86_linear(const struct slow_job *job, unsigned bits, uint64_t *va);
+
 /* Report the rights of @page; with an access, enforce them: status and error code. */
 void slow_x86_check_rights(const struct slow_job *job, const struct slow_x86_page *page);
 

@@ -213,6 +213,63 @@ static void five_levels(void)
 	CHECK(look(0) == SLOW_RESERVED);
 }
 
+static void masking(void)
+{
+	const struct slow_access implicit = {READ, false, true, false};
+
+	four_levels(P | W | U);
+	CHECK(look(0x5500000000000123) == SLOW_NON_CANONICAL);
+	cfg.cr3_lam_u48 = true;
+	CHECK(look(0x7fff000000000123) == SLOW_MAPPED && got.pa == 0x9123);
+	CHECK(try(0x5500000000000123, FETCH, USER) == SLOW_NON_CANONICAL);
+	CHECK(try_access(0x5500000000000123, implicit) == SLOW_NON_CANONICAL);
+	CHECK(look(0x5500800000000123) == SLOW_NON_CANONICAL); /* bit 47 is not bit 63 */
+	cfg.cr3_lam_u57 = true;                                /* overrules the other */
+	CHECK(look(0x7e00000000000123) == SLOW_MAPPED);
+	CHECK(look(0x7f00000000000123) == SLOW_NON_CANONICAL); /* bit 56 */
+	CHECK(look(0x0001000000000123) == SLOW_NON_CANONICAL);
+	put8(PML4 + 8 * 511, PDPT | P | W | U);
+	CHECK(look(0xffffff8000000123) == SLOW_MAPPED);
+	CHECK(look(0x8000ff8000000123) == SLOW_NON_CANONICAL);
+	cfg.cr4_lam_sup = true;
+	CHECK(look(0x8000ff8000000123) == SLOW_MAPPED);
+	CHECK(look(0x80007f8000000123) == SLOW_NON_CANONICAL);
+}
+
+static void separation(void)
+{
+	const struct slow_access implicit = {READ, true, true, false};
+
+	four_levels(P | W | U);
+	put8(PML4 + 8 * 511, PDPT | P | W | U);
+	cfg.cr4_lass = true;
+	CHECK(try(0x123, READ, USER) == SLOW_MAPPED);
+	CHECK(try(0xffffff8000000123, READ, USER) == SLOW_LASS && !got.error_code_valid);
+	CHECK(try(0xffffff8000000123, FETCH, USER) == SLOW_LASS && got.level == -1);
+	CHECK(try(0xffffff8000000123, READ, SUPERVISOR) == SLOW_MAPPED);
+	CHECK(try(0x123, FETCH, SUPERVISOR) == SLOW_LASS);
+	CHECK(try(0x123, READ, SUPERVISOR) == SLOW_MAPPED); /* without SMAP */
+	cfg.cr4_smap = true;
+	CHECK(try(0x123, READ, SUPERVISOR) == SLOW_LASS);
+	CHECK(try_access(0x123, implicit) == SLOW_LASS);
+	cfg.rflags_ac = true;
+	CHECK(try(0x123, READ, SUPERVISOR) == SLOW_MAPPED);
+	CHECK(try_access(0x123, implicit) == SLOW_LASS);
+	CHECK(try(0x123, FETCH, SUPERVISOR) == SLOW_LASS);
+	CHECK(look(0x123) == SLOW_MAPPED && try(BIT(47), READ, USER) == SLOW_NON_CANONICAL);
+}
+
+static void encryption(void)
+{
+	four_levels(P | W | U | BIT(47));
+	cfg.encryption_mask = BIT(47);
+	cfg.maxphyaddr = 43;
+	put8(PD, PT | P | W | U | BIT(47));
+	CHECK(look(0x123) == SLOW_MAPPED && got.pa == 0x9123 && (got.entry & BIT(47)));
+	put8(PT, PAGE | P | BIT(46));
+	CHECK(look(0x123) == SLOW_RESERVED);
+}
+
 static void pae(void)
 {
 	fresh("x86-pae", 0x1020); /* 32-byte aligned */
@@ -288,6 +345,9 @@ void selftest_x86(void)
 	protection_keys();
 	shadow_stacks();
 	five_levels();
+	masking();
+	separation();
+	encryption();
 	pae();
 	pse36();
 }

@@ -178,6 +178,8 @@ const char *slow_status_name(enum slow_status status)
 		return "protection";
 	case SLOW_PROTECTION_KEY:
 		return "protection-key";
+	case SLOW_LASS:
+		return "lass";
 	case SLOW_ACCESS_FLAG:
 		return "access-flag";
 	}

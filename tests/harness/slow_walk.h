@@ -22,6 +22,7 @@ enum slow_status {
 	SLOW_PROTECTION,
 	SLOW_PROTECTION_KEY,
 	SLOW_ACCESS_FLAG,
+	SLOW_LASS,
 };
 
 /* A flat image of physical memory: bytes[0] is at physical address base. */
@@ -52,13 +53,18 @@ struct slow_config {
 	bool cr4_smap;
 	bool cr4_pke;
 	bool cr4_pks;
-	bool cr4_cet; /* without it the shadow-stack flag of an access is ignored */
+	bool cr4_cet;  /* without it the shadow-stack flag of an access is ignored */
+	bool cr4_lass; /* x86-64 and x86-64-la57, as is LAM */
+	bool cr4_lam_sup;
+	bool cr3_lam_u48;
+	bool cr3_lam_u57;
 	bool rflags_ac;
 	uint32_t pkru;
 	uint32_t pkrs;
-	bool pse36;       /* supported by the CPU */
-	bool amd;         /* bit 8 is reserved in PML5E and PML4E */
-	bool pdpte_given; /* x86-pae: use pdpte[] instead of reading them from root */
+	uint64_t encryption_mask; /* bits of addresses in entries that are not address */
+	bool pse36;               /* supported by the CPU */
+	bool amd;                 /* bit 8 is reserved in PML5E and PML4E */
+	bool pdpte_given;         /* x86-pae: use pdpte[] instead of reading them from root */
 	uint64_t pdpte[4];
 
 	/* EPT */

@@ -42,6 +42,12 @@ static void fold(const struct slow_job *job, struct path *path, uint64_t entry)
 	path->xd = path->xd || (job->config->efer_nxe && slow_bit(entry, XD));
 }
 
+/* The entry in the result, without what encrypts memory: neither address nor reserved. */
+static uint64_t plain(const struct slow_job *job)
+{
+	return job->result->entry & ~job->config->encryption_mask;
+}
+
 /* The walk ends: an entry has P=0. Nothing else in it counts. */
 static void hole(const struct slow_job *job)
 {
@@ -169,7 +175,7 @@ static bool get_pdpte(const struct slow_job *job, unsigned index)
 	} else if (!slow_read_entry(job, 2, slow_keep(config->root, 31, 5) + 8 * index, 8)) {
 		return false;
 	}
-	pdpte = job->result->entry;
+	pdpte = plain(job);
 	if (!slow_bit(pdpte, P)) {
 		hole(job);
 		return false;
@@ -205,9 +211,9 @@ static void walk_pae(const struct slow_job *job)
 	if (!get_pdpte(job, (unsigned)slow_field(job->va, 31, 30)))
 		return;
 	if (!slow_read_entry(
-		    job, 1, slow_keep(result->entry, 51, 12) + 8 * slow_field(job->va, 29, 21), 8))
+		    job, 1, slow_keep(plain(job), 51, 12) + 8 * slow_field(job->va, 29, 21), 8))
 		return;
-	pde = result->entry;
+	pde = plain(job);
 	large = slow_bit(pde, PS); /* CR4.PSE does not count here */
 	if (!slow_bit(pde, P)) {
 		hole(job);
@@ -223,10 +229,10 @@ static void walk_pae(const struct slow_job *job)
 			return;
 		if (!slow_bit(result->entry, P))
 			hole(job);
-		else if (bad_pae(job->config, result->entry, false))
+		else if (bad_pae(job->config, plain(job), false))
 			bad(job);
 		else
-			leaf(job, &path, slow_keep(result->entry, 51, 12), 4 * SLOW_KIB);
+			leaf(job, &path, slow_keep(plain(job), 51, 12), 4 * SLOW_KIB);
 	}
 }
 
@@ -256,15 +262,15 @@ static void walk_long(const struct slow_job *job, int top)
 {
 	struct slow_result *result = job->result;
 	struct path path = {true, true, false};
-	uint64_t table = slow_keep(job->config->root, slow_pa_bits(job->config, 52) - 1, 12);
+	uint64_t root = job->config->root & ~job->config->encryption_mask;
+	uint64_t table = slow_keep(root, slow_pa_bits(job->config, 52) - 1, 12);
+	uint64_t va;
 
-	if (!slow_sign_extended(job->va, top == 4 ? 57 : 48)) {
-		result->status = SLOW_NON_CANONICAL;
+	if (!slow_x86_linear(job, top == 4 ? 57 : 48, &va))
 		return;
-	}
 	for (int level = top; level >= 0; level--) {
 		unsigned low = 12 + 9 * (unsigned)level; /* lowest VA bit of this index */
-		uint64_t index = slow_field(job->va, low + 8, low);
+		uint64_t index = slow_field(va, low + 8, low);
 
 		if (!slow_read_entry(job, level, table + 8 * index, 8))
 			return;
@@ -272,17 +278,17 @@ static void walk_long(const struct slow_job *job, int top)
 			hole(job);
 			return;
 		}
-		if (bad_long(job->config, result->entry, level)) {
+		if (bad_long(job->config, plain(job), level)) {
 			bad(job);
 			return;
 		}
 		/* PS of a PML5E or PML4E has just been refused. */
 		if (level == 0 || slow_bit(result->entry, PS)) {
-			leaf(job, &path, slow_keep(result->entry, 51, low), (uint64_t)1 << low);
+			leaf(job, &path, slow_keep(plain(job), 51, low), (uint64_t)1 << low);
 			return;
 		}
 		fold(job, &path, result->entry);
-		table = slow_keep(result->entry, 51, 12);
+		table = slow_keep(plain(job), 51, 12);
 	}
 }
 

@@ -29,6 +29,7 @@ Test(space, contradictions_name_the_rule)
 		const char *text;
 	} rows[] = {
 		{PW_CR0_PG, 0, 0, "CR0.PG=1 needs CR0.PE=1"},
+		{LONG_CR0 | UINT64_C(1) << 32, 0, 0, "CR0[63:32] must be 0"},
 		{PW_CR0_PE | nw, 0, 0, "CR0.NW=1 needs CR0.CD=1"},
 		{PW_CR0_PE | nw | cd, 0, 0, NULL},
 		{PW_CR0_PE, PW_CR4_PAE, PW_EFER_LME | PW_EFER_LMA, "EFER.LMA=1 needs CR0.PG=1"},
@@ -234,6 +235,77 @@ Test(space, pdptes_with_reserved_bits_cannot_be_loaded)
 	}
 	s.pdpte[0] = (BASE + 0x1000) | PTE_P | 0x18; /* PWT and PCD */
 	cr_expect(init(&s, &space, &why) == PW_OK);
+}
+
+/* As a MOV to CR3 does: once, and not at all if one of them is bad. */
+Test(space, pdptes_are_loaded_from_memory_when_asked)
+{
+	struct pw_x86_state s = {
+		.cr0 = LONG_CR0, .cr3 = BASE + 0x40, .cr4 = PW_CR4_PAE, .pdpte_load = true};
+	struct pw_result hit;
+	struct pw_space space;
+	const char *why;
+	struct ram ram;
+
+	ram_begin(&ram, BASE, 0x4000);
+	ram_store(&ram, BASE + 0x58, 8, (BASE + 0x1000) | PTE_P);
+	ram_store(&ram, BASE + 0x1000, 8, 0x200000 | PTE_P | PTE_PS);
+	for (unsigned callbacks = 0; callbacks < 2; callbacks++) {
+		const struct pw_memory *memory = callbacks ? &ram.callbacks : &ram.windows;
+
+		cr_assert(pw_space_init_x86(&space, &s, memory, &why) == PW_OK);
+		ram_store(&ram, BASE + 0x58, 8, 0); /* too late */
+		cr_assert(pw_translate(&space, 0xc0000123, PW_ACCESS_ANY, &hit) == PW_OK);
+		cr_assert_eq(hit.pa, 0x200123u);
+		cr_assert_eq(hit.level, 1);
+		ram_store(&ram, BASE + 0x58, 8, (BASE + 0x1000) | PTE_P | PTE_W);
+		cr_assert(pw_space_init_x86(&space, &s, memory, &why) == PW_E_STATE);
+		cr_assert_str_eq(
+			why, "a present PDPTE has reserved bits: loading CR3 raises #GP(0)");
+		ram_store(&ram, BASE + 0x58, 8, (BASE + 0x1000) | PTE_P);
+	}
+	s.cr3 = BASE + 0x3fe0;
+	cr_assert(pw_space_init_x86(&space, &s, &ram.windows, &why) == PW_OK);
+	s.cr3 = BASE + 0x4000;
+	cr_assert(pw_space_init_x86(&space, &s, &ram.windows, &why) == PW_NO_MEMORY);
+	ram_end(&ram);
+}
+
+/* ---- Which bits are refused ---- */
+
+/* An entry is BAD by its reserved bits exactly if a walk says so; and those bits alone suffice. */
+Test(space, reserved_bits_are_those_that_a_walk_refuses)
+{
+	struct pw_x86_state s = long_mode;
+	unsigned refused = 0;
+	struct pw_result hit;
+	struct pw_space space;
+	struct ram ram;
+
+	ram_begin(&ram, BASE, 0x8000);
+	s.cr3 = ram_new_table(&ram, 4096);
+	for (unsigned n = 0; n < 4 * 64 * 64; n++) {
+		unsigned level = n / 64 / 64;
+		uint64_t entry = PTE_P | UINT64_C(1) << (n & 63) | UINT64_C(1) << (n >> 6 & 63);
+		uint64_t reserved;
+
+		s.maxphyaddr = n & 1 ? 40 : 52;
+		s.amd = n & 2;
+		s.no_1g_pages = n & 4;
+		s.efer = n & 8 ? LONG_EFER : LONG_EFER & ~PW_EFER_NXE;
+		cr_assert(pw_space_init_x86(&space, &s, &ram.windows, NULL) == PW_OK);
+		ram_enter(&ram, &pw_format_x86_64, s.cr3, 0x3000, level, entry);
+		reserved = pw_reserved_bits(&space, level, entry);
+		(void)!pw_translate(&space, 0x3000, PW_ACCESS_ANY, &hit);
+		cr_expect_eq(reserved != 0, hit.status == PW_RESERVED && hit.level == (int)level,
+			"%#llx at level %u", (unsigned long long)entry, level);
+		cr_expect_eq(reserved & ~entry, 0u);
+		cr_expect_eq(pw_reserved_bits(&space, level, entry & ~reserved), 0u);
+		refused += reserved != 0;
+		ram_enter(&ram, &pw_format_x86_64, s.cr3, 0x3000, level, 0);
+	}
+	cr_expect_gt(refused, 1000u);
+	ram_end(&ram);
 }
 
 /* ---- Memory encryption ---- */

@@ -31,17 +31,19 @@ struct pw_rules {
 
 /* The control state that decides an x86 walk. SDM vol. 3A "Paging"; APM vol. 2 ch. 5. */
 struct pw_x86_state {
-	uint64_t cr0, cr3, cr4, efer;
-	uint64_t rflags;    /* only AC (bit 18) counts, and only with CR4.SMAP */
-	uint32_t pkru;      /* user pages' key rights, with CR4.PKE */
-	uint32_t pkrs;      /* supervisor pages' key rights (IA32_PKRS), with CR4.PKS */
-	uint64_t pdpte[4];  /* PAE: the CPU's four PDPTE registers, */
-	bool pdpte_loaded;  /* if true; otherwise they are read from memory at CR3 in each walk */
+	uint64_t cr0, cr3, cr4, efer; /* with EFER.LMA, of code in 64-bit mode (CS.L) */
+	uint64_t rflags;              /* only AC (bit 18) counts, and only with CR4.SMAP */
+	uint32_t pkru;                /* user pages' key rights, with CR4.PKE */
+	uint32_t pkrs;                /* supervisor pages' key rights (IA32_PKRS), with CR4.PKS */
+	uint64_t pdpte[4];            /* PAE: the CPU's four PDPTE registers, */
+	bool pdpte_loaded;  /* if true; otherwise they are read from memory at CR3 in each walk, */
+	bool pdpte_load;    /* or once, now, as a MOV to CR3 does */
 	uint8_t maxphyaddr; /* CPUID 80000008H EAX[7:0], 32..52; 0: 52 (40 for 32-bit paging) */
 	bool no_1g_pages;   /* the CPU has no 1 GiB pages: bit 7 of a PDPTE is reserved */
 	bool no_pse36;      /* the CPU has no PSE-36 */
 	bool amd;           /* bit 8 of PML5E and PML4E is reserved too */
-	uint64_t encryption_mask; /* address bits that are not address (SEV C-bit); 0: none */
+	/* Address bits (12 to 51) that are not address (SEV's C-bit, key IDs); 0: none. */
+	uint64_t encryption_mask;
 };
 
 /* CR0, CR4 and EFER bits that matter here. */
@@ -57,14 +59,20 @@ struct pw_x86_state {
 #define PW_CR4_PKE   ((uint64_t)1 << 22)
 #define PW_CR4_CET   ((uint64_t)1 << 23)
 #define PW_CR4_PKS   ((uint64_t)1 << 24)
+#define PW_CR4_LASS  ((uint64_t)1 << 27)
 #define PW_EFER_LME  ((uint64_t)1 << 8)
 #define PW_EFER_LMA  ((uint64_t)1 << 10)
 #define PW_EFER_NXE  ((uint64_t)1 << 11)
 #define PW_RFLAGS_AC ((uint64_t)1 << 18)
 
+/* LAM: the CPU takes metadata out of 64-bit addresses of ordinary data accesses. */
+#define PW_CR3_LAM_U57 ((uint64_t)1 << 61)
+#define PW_CR3_LAM_U48 ((uint64_t)1 << 62)
+#define PW_CR4_LAM_SUP ((uint64_t)1 << 28)
+
 /*
- * A space. Read `format`, `root`, `memory` and `pa_bits` freely; the rest is derived by the init
- * functions and private to the library.
+ * A space. Read `format`, `root`, `memory`, `pa_bits` and `address_clear` freely; the rest is
+ * derived by the init functions and private to the library.
  */
 struct pw_space {
 	const struct pw_format *format;
@@ -95,6 +103,8 @@ struct pw_space {
 	uint8_t engine;    /* which instantiation of the quick path serves this space */
 	uint8_t pa_bits;   /* physical address width in force */
 	uint8_t flags;
+	uint8_t lam_user, lam_supervisor; /* x86: address bits that LAM leaves; 0: it is off */
+	uint8_t lass;
 	pw_grant grant[PW_RIGHTS_TABLE];
 };
 
@@ -118,9 +128,12 @@ PW_API PW_NODISCARD enum pw_status pw_space_init_rules(struct pw_space *space,
 /*
  * The space that an x86 CPU in this state walks: no paging, 32-bit, PAE, 4-level or 5-level, with
  * every rule the state implies. The low bits of CR3 (PWT, PCD, PCID) and its LAM bits are flags.
+ * LAM and LASS act on single translations and copies; ranges (walks, regions, builders) are of
+ * addresses without metadata, whoever accesses them.
  *
- * PW_E_STATE: registers that contradict each other, with the broken rule in *why (static text; why
- * may be NULL). PW_E_ARGUMENT as above, and for maxphyaddr out of range.
+ * PW_E_STATE: registers that contradict each other, or PDPTEs that no MOV to CR3 would load, with
+ * the broken rule in *why (static text; why may be NULL). PW_NO_MEMORY: PDPTEs are to be loaded,
+ * and are not there. PW_E_ARGUMENT as above, and for maxphyaddr or encryption_mask out of range.
  */
 PW_API PW_NODISCARD enum pw_status pw_space_init_x86(struct pw_space *space,
 	const struct pw_x86_state *state, const struct pw_memory *memory, const char **why);

@@ -37,6 +37,7 @@ PW_API const char *pw_rule_text(enum pw_rule rule);
 #define PW_RESULT_GLOBAL     8u
 #define PW_RESULT_ERROR_CODE 16u /* error_code holds the #PF error code */
 #define PW_RESULT_ENTRY      32u /* entry and entry_pa are valid */
+#define PW_RESULT_GP         64u /* x86: no page fault, but #GP(0); #SS(0) through SS */
 
 /* Bits of an x86 page-fault error code. SDM vol. 3A "Page-Fault Exceptions". */
 #define PW_PF_P    1u
@@ -53,7 +54,7 @@ PW_API const char *pw_rule_text(enum pw_rule rule);
  * and entry_pa (if the flag says so) and error_code are, and the rest is zero.
  */
 struct pw_result {
-	pw_va va;
+	pw_va va;            /* with LAM: without the metadata, as CR2 would have it */
 	pw_pa pa;            /* of the byte at va */
 	uint64_t page_size;  /* bytes */
 	uint64_t entry;      /* the last entry read: the page's, or the one that ended the walk */
@@ -101,6 +102,12 @@ PW_API PW_NODISCARD enum pw_status pw_translate_trace(const struct pw_space *spa
  * level 0". Returns text, or "" if size is 0.
  */
 PW_API const char *pw_explain(const struct pw_result *result, char *text, size_t size);
+
+/*
+ * The bits of a present entry at this level that the hardware refuses under the space's rules,
+ * of those that are set; 0 if there are none, or if only their combination is illegal.
+ */
+PW_API uint64_t pw_reserved_bits(const struct pw_space *space, unsigned level, uint64_t entry);
 
 #ifdef __cplusplus
 }

@@ -64,6 +64,8 @@ enum pw_status {
 	PW_PROTECTION_KEY, /* the protection key alone refuses the access */
 	PW_ACCESS_FLAG,    /* the hardware would fault to have Accessed or Dirty set by software */
 	PW_UNSTABLE,       /* the tables kept changing under the walk */
+	PW_LASS, /* x86: linear-address-space separation refuses the access, whatever the tables say
+		  */
 
 	PW_E_ARGUMENT, /* an argument is outside its documented range */
 	PW_E_RANGE, /* first lies after last, a size wraps around, or exceeds what the format takes
