@@ -223,51 +223,30 @@ const struct pw_page *entry_shape(const struct pw_format *format, unsigned level
 
 struct anatomy {
 	unsigned where;
-	uint64_t address;
-	uint64_t reserved;
+	uint64_t address;  /* the address itself, */
+	uint64_t encrypts; /* bits among it that encrypt the memory, */
+	uint64_t reserved; /* and those that are set and refused */
 };
 
-/* Address bits of an entry that stand for bits above the physical width. */
-static uint64_t above(const struct pw_format *format, unsigned pa_bits)
-{
-	unsigned shift = pa_bits - format->address_left;
-
-	return shift < 64 ? format->reserved_above_pa & ~UINT64_C(0) << shift : 0;
-}
-
-/* The same of address bits that do not stand at their own place. */
-static uint64_t moved_above(const struct pw_page *shape, unsigned pa_bits)
-{
-	uint64_t found = 0;
-
-	for (unsigned i = 0; i < 2; i++) {
-		const struct pw_move *move = &shape->high[i];
-
-		for (unsigned bit = 0; bit < 64; bit++)
-			if ((move->mask >> bit & 1) && bit + move->left >= pa_bits)
-				found |= UINT64_C(1) << bit;
-	}
-	return found;
-}
-
 /* A BAD entry is taken for what its bits claim it to be. */
-static struct anatomy dissect(
-	const struct pw_format *format, unsigned pa_bits, unsigned level, uint64_t entry)
+static struct anatomy dissect(const struct pw_space *space, unsigned level, uint64_t entry)
 {
+	const struct pw_format *format = space->format;
 	const struct pw_level *row = &format->level[level];
 	const struct pw_page *shape = entry_shape(format, level, entry);
-	uint64_t too_high = above(format, pa_bits);
+	struct anatomy parts = {.reserved = pw_reserved_bits(space, level, entry)};
+	uint64_t field = row->table_address;
 
-	if ((entry & row->table_mask) == row->table_value)
-		return (struct anatomy){.where = IN_TABLE,
-			.address = row->table_address & ~too_high,
-			.reserved = row->table_reserved | too_high};
-	too_high |= moved_above(shape, pa_bits);
-	return (struct anatomy){.where = shape == &row->span ? IN_SPAN
-					 : level == 0        ? IN_PAGE
-							     : IN_HUGE,
-		.address = (shape->address | shape->high[0].mask | shape->high[1].mask) & ~too_high,
-		.reserved = shape->reserved | too_high};
+	if ((entry & row->table_mask) == row->table_value) {
+		parts.where = IN_TABLE;
+	} else {
+		parts.where = shape == &row->span ? IN_SPAN : level == 0 ? IN_PAGE : IN_HUGE;
+		field = shape->address | shape->high[0].mask | shape->high[1].mask;
+	}
+	field &= ~parts.reserved;
+	parts.encrypts = field & space->address_clear;
+	parts.address = field & ~parts.encrypts;
+	return parts;
 }
 
 static uint64_t field_mask(const struct bit_name *name)
@@ -293,8 +272,11 @@ static uint64_t describe(const struct bit_name *name, const struct anatomy *part
 	uint64_t mask;
 
 	if (name == NULL) {
-		(void)snprintf(
-			text, size, "%s%u", parts->reserved >> bit & 1 ? "RSVD" : "AVL", bit);
+		(void)snprintf(text, size, "%s%u",
+			parts->reserved >> bit & 1   ? "RSVD"
+			: parts->encrypts >> bit & 1 ? "C"
+						     : "AVL",
+			bit);
 		return UINT64_C(1) << bit;
 	}
 	mask = field_mask(name);
@@ -306,21 +288,37 @@ static uint64_t describe(const struct bit_name *name, const struct anatomy *part
 	return mask;
 }
 
-void entry_bits(const struct pw_format *format, unsigned pa_bits, unsigned level, uint64_t entry,
-	enum pw_kind kind, void (*each)(void *ctx, const char *name), void *ctx)
+static void name_bits(const struct pw_space *space, unsigned level, uint64_t entry,
+	const struct anatomy *parts, uint64_t left, void (*each)(void *ctx, const char *name),
+	void *ctx)
 {
 	const struct bit_name *lists[LISTS] = {NULL};
-	struct anatomy parts = dissect(format, pa_bits, level, entry);
-	uint64_t left = kind == PW_HOLE ? 0 : entry & ~parts.address;
 
-	find_names(format, level, lists);
+	find_names(space->format, level, lists);
 	for (unsigned bit = 0; bit < 64; bit++) {
 		char text[ENTRY_BIT_NAME_BYTES];
 
 		if (!(left >> bit & 1))
 			continue;
 		left &= ~describe(
-			name_at(lists, parts.where, bit), &parts, bit, entry, text, sizeof text);
+			name_at(lists, parts->where, bit), parts, bit, entry, text, sizeof text);
 		each(ctx, text);
 	}
+}
+
+void entry_bits(const struct pw_space *space, unsigned level, uint64_t entry, enum pw_kind kind,
+	void (*each)(void *ctx, const char *name), void *ctx)
+{
+	struct anatomy parts = dissect(space, level, entry);
+
+	if (kind != PW_HOLE)
+		name_bits(space, level, entry, &parts, entry & ~parts.address, each, ctx);
+}
+
+void entry_reserved_bits(const struct pw_space *space, unsigned level, uint64_t entry,
+	void (*each)(void *ctx, const char *name), void *ctx)
+{
+	struct anatomy parts = dissect(space, level, entry);
+
+	name_bits(space, level, entry, &parts, parts.reserved, each, ctx);
 }

@@ -4,8 +4,11 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "args.h"
+#include "numbers.h"
 
 #define CR0_DEFAULT  (PW_CR0_PE | PW_CR0_WP | PW_CR0_PG)
 #define CR4_DEFAULT  PW_CR4_PAE
@@ -26,6 +29,9 @@ enum {
 	KEY_NO_1G,
 	KEY_NO_PSE36,
 	KEY_AMD,
+	KEY_PDPTES,
+	KEY_LOAD_PDPTES,
+	KEY_C_BIT,
 };
 
 static const struct argp_option space_options[] = {
@@ -45,6 +51,10 @@ static const struct argp_option space_options[] = {
 	{"ac", KEY_AC, NULL, 0, "EFLAGS.AC is set: suspends SMAP", 2},
 	{"no-1g", KEY_NO_1G, NULL, 0, "The CPU has no 1 GiB pages", 2},
 	{"no-pse36", KEY_NO_PSE36, NULL, 0, "The CPU has no PSE-36", 2},
+	{"pdptes", KEY_PDPTES, "A,B,C,D", 0, "PAE: the CPU's four PDPTE registers", 2},
+	{"load-pdptes", KEY_LOAD_PDPTES, NULL, 0,
+		"PAE: load them from memory first, as a MOV to CR3 does", 2},
+	{"c-bit", KEY_C_BIT, "N", 0, "Bit of addresses in entries that encrypts memory", 2},
 	{"amd", KEY_AMD, NULL, 0, "Bit 8 of upper entries is reserved, as on AMD's CPUs", 2},
 	{0},
 };
@@ -150,6 +160,55 @@ static error_t parse_cpu(int key, const char *arg, struct space_args *args)
 	}
 }
 
+static error_t parse_pdptes(struct space_args *args, const char *arg)
+{
+	const char *at = arg;
+
+	for (unsigned i = 0; i < 4; i++) {
+		size_t length = strcspn(at, ",");
+		char text[32];
+
+		(void)snprintf(text, sizeof text, "%.*s", (int)length, at);
+		if (length >= sizeof text || !number_parse(text, &args->state.pdpte[i]) ||
+			(at[length] == ',') != (i < 3))
+			return args_wrong("--pdptes '%s' is not four numbers, A,B,C,D", arg);
+		at += length + 1;
+	}
+	args->state.pdpte_loaded = true;
+	return 0;
+}
+
+static error_t parse_c_bit(struct space_args *args, const char *arg)
+{
+	uint64_t bit;
+	error_t status = args_number("--c-bit", arg, &bit);
+
+	if (status != 0)
+		return status;
+	if (bit < 12 || bit > 51)
+		return args_wrong("--c-bit %s is not a bit of addresses, 12 to 51", arg);
+	args->state.encryption_mask = UINT64_C(1) << bit;
+	return 0;
+}
+
+static error_t parse_entries(int key, const char *arg, struct space_args *args)
+{
+	switch (key) {
+	case KEY_PDPTES:
+		args->register_option = "--pdptes";
+		return parse_pdptes(args, arg);
+	case KEY_LOAD_PDPTES:
+		args->register_option = "--load-pdptes";
+		args->load_pdptes = true;
+		return 0;
+	case KEY_C_BIT:
+		args->register_option = "--c-bit";
+		return parse_c_bit(args, arg);
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
 static error_t check_combination(const struct space_args *args)
 {
 	if (args->format != NULL && args->has_cr3)
@@ -163,6 +222,8 @@ static error_t check_combination(const struct space_args *args)
 				  "--cr3 VALUE");
 	if (args->format != NULL && !args->has_root && args->format->levels > 0)
 		return args_wrong("--format %s needs --root", args->format->name);
+	if (args->load_pdptes && args->state.pdpte_loaded)
+		return args_wrong("--pdptes and --load-pdptes exclude each other");
 	if (args->rules.arm_high && (args->format == NULL || !args->format->has_user ||
 					    args->format->family != PW_FAMILY_ARM))
 		return args_wrong("--high is for the stage-1 formats of Arm only");
@@ -186,6 +247,8 @@ static error_t refuse_space(const struct space_args *args, enum pw_status status
 {
 	if (why != NULL)
 		return args_wrong("the registers contradict each other: %s", why);
+	if (status == PW_NO_MEMORY)
+		return args_wrong("the PDPTEs are not in the source");
 	if (status == PW_E_ALIGNMENT)
 		return args_wrong("--root 0x%" PRIx64 " is not aligned as %s wants it", args->root,
 			args->format->name);
@@ -198,7 +261,7 @@ static error_t refuse_space(const struct space_args *args, enum pw_status status
 	return args_wrong("there is no such address space (%s)", pw_status_name(status));
 }
 
-int space_args_make(
+static int make_or_refuse(
 	const struct space_args *args, const struct pw_memory *memory, struct pw_space *space)
 {
 	const char *why = NULL;
@@ -210,13 +273,22 @@ int space_args_make(
 	return EXIT_USAGE;
 }
 
+int space_args_make(
+	const struct space_args *args, const struct pw_memory *memory, struct pw_space *space)
+{
+	struct space_args loading = *args;
+
+	loading.state.pdpte_load = args->load_pdptes;
+	return make_or_refuse(&loading, memory, space);
+}
+
 /* Tries the space on no memory at all: wrong usage is told before a source is opened. */
 static error_t check_space(const struct space_args *args)
 {
 	static const struct pw_memory nothing;
 	struct pw_space space;
 
-	return space_args_make(args, &nothing, &space) == EXIT_DATA ? 0 : EINVAL;
+	return make_or_refuse(args, &nothing, &space) == EXIT_DATA ? 0 : EINVAL;
 }
 
 static error_t parse_space(int key, char *arg, struct argp_state *state)
@@ -239,6 +311,8 @@ static error_t parse_space(int key, char *arg, struct argp_state *state)
 		status = parse_control_register(key, arg, args);
 	if (status == ARGP_ERR_UNKNOWN)
 		status = parse_cpu(key, arg, args);
+	if (status == ARGP_ERR_UNKNOWN)
+		status = parse_entries(key, arg, args);
 	return status;
 }
 

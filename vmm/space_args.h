@@ -16,6 +16,7 @@ struct space_args {
 	struct pw_x86_state state;
 	struct pw_rules rules;
 	bool has_root, has_cr3, has_efer;
+	bool load_pdptes;
 };
 
 /* Its input is a struct space_args; once all is parsed the space is known to be possible. */
@@ -27,7 +28,7 @@ int space_args_make(
 
 struct access_args {
 	pw_access kind; /* PW_ACCESS_READ, _WRITE or _FETCH; 0: none was named */
-	bool user;
+	bool user, implicit, shadow_stack;
 };
 
 /* Its input is a struct access_args. */

@@ -10,10 +10,12 @@
 #include "entry_bits.h"
 #include "fields.h"
 
+#define VECTOR_GP 13
+
 void translation_make(
 	struct translation *translation, const struct pw_space *space, pw_va va, pw_access access)
 {
-	*translation = (struct translation){.space = space, .access = access};
+	*translation = (struct translation){.space = space, .va = va, .access = access};
 	/* The status is in the result, with everything else. */
 	(void)!pw_translate_trace(space, va, access, &translation->result, translation->steps,
 		&translation->step_count);
@@ -27,7 +29,8 @@ static pw_pa lost_table(const struct translation *t)
 	if (t->step_count == 0)
 		return t->space->root;
 	last = &t->steps[t->step_count - 1];
-	return pw_entry_address(t->space->format, last->level, last->entry);
+	return pw_entry_address(t->space->format, last->level, last->entry) &
+	       ~t->space->address_clear;
 }
 
 struct rule {
@@ -84,8 +87,7 @@ static void append_reserved(void *ctx, const char *name)
 {
 	struct reserved_names *names = ctx;
 
-	if (strncmp(name, "RSVD", 4) != 0 ||
-		names->length + ENTRY_BIT_NAME_BYTES > sizeof names->text)
+	if (names->length + ENTRY_BIT_NAME_BYTES > sizeof names->text)
 		return;
 	names->length += (size_t)snprintf(names->text + names->length,
 		sizeof names->text - names->length, "%s%s", names->length > 0 ? ", " : "", name);
@@ -96,8 +98,7 @@ static void bad_entry_words(const struct translation *t, char *text, size_t size
 	const struct pw_result *r = &t->result;
 	struct reserved_names names = {.length = 0};
 
-	entry_bits(t->space->format, t->space->pa_bits, (unsigned)r->level, r->entry, PW_BAD,
-		append_reserved, &names);
+	entry_reserved_bits(t->space, (unsigned)r->level, r->entry, append_reserved, &names);
 	(void)snprintf(text, size, "the hardware refuses the entry 0x%" PRIx64 " at level %d%s%s",
 		r->entry, r->level, names.length > 0 ? ", for " : "", names.text);
 }
@@ -116,6 +117,10 @@ static void status_words(const struct translation *t, char *text, size_t size)
 		break;
 	case PW_NON_CANONICAL:
 		(void)snprintf(text, size, "no address for %s", t->space->format->name);
+		break;
+	case PW_LASS:
+		(void)snprintf(text, size, "linear-address-space separation: the %s half",
+			t->va >> 63 ? "supervisor's" : "user's");
 		break;
 	case PW_NO_MEMORY:
 		(void)snprintf(text, size,
@@ -145,6 +150,8 @@ const char *translation_reason(const struct translation *t, char *text, size_t s
 	if (t->result.flags & PW_RESULT_ERROR_CODE)
 		(void)snprintf(text, size, "%s; page fault, error code 0x%" PRIx32, words,
 			t->result.error_code);
+	else if (t->result.flags & PW_RESULT_GP)
+		(void)snprintf(text, size, "%s; general-protection fault", words);
 	else
 		(void)snprintf(text, size, "%s", words);
 	return text;
@@ -156,10 +163,10 @@ const char *translation_text(const struct translation *t, char *text, size_t siz
 	char reason[TRANSLATION_TEXT_BYTES * 3 / 4], rights[RIGHTS_BYTES];
 
 	if (r->status != PW_OK)
-		(void)snprintf(text, size, "0x%" PRIx64 ": %s: %s", r->va,
+		(void)snprintf(text, size, "0x%" PRIx64 ": %s: %s", t->va,
 			pw_status_name(r->status), translation_reason(t, reason, sizeof reason));
 	else
-		(void)snprintf(text, size, "0x%" PRIx64 " -> 0x%" PRIx64 "  %s  %s", r->va, r->pa,
+		(void)snprintf(text, size, "0x%" PRIx64 " -> 0x%" PRIx64 "  %s  %s", t->va, r->pa,
 			pw_size_name(r->page_size),
 			rights_text(r->rights, t->space->format, rights));
 	return text;
@@ -225,6 +232,8 @@ static void put_reason(json_t *record, const struct translation *t)
 		field_number(record, "level", (uint64_t)r->level);
 	if (r->flags & PW_RESULT_ERROR_CODE)
 		field_address(record, "error_code", r->error_code);
+	if (r->flags & PW_RESULT_GP)
+		field_number(record, "vector", VECTOR_GP);
 	if (r->flags & PW_RESULT_ENTRY)
 		field_address(record, "entry", r->entry);
 	if (r->status == PW_PROTECTION || r->status == PW_PROTECTION_KEY)
@@ -235,7 +244,9 @@ json_t *translation_record(const struct translation *t)
 {
 	json_t *record = json_object();
 
-	field_address(record, "va", t->result.va);
+	field_address(record, "va", t->va);
+	if (t->va != t->result.va)
+		field_address(record, "linear", t->result.va);
 	if (t->result.status == PW_OK)
 		put_page(record, t);
 	else

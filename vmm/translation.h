@@ -11,6 +11,7 @@
 /* The space must stay. */
 struct translation {
 	const struct pw_space *space;
+	pw_va va; /* as it was asked for; the result's may be without LAM's metadata */
 	pw_access access;
 	struct pw_result result;
 	struct pw_trace_step steps[PW_MAX_LEVELS]; /* the entries read, root first */

@@ -41,8 +41,7 @@ static void print_step(const struct translation *t, size_t index, const char *in
 	struct bits_text bits = {.length = 0};
 	char table[20], entry[20];
 
-	entry_bits(t->space->format, t->space->pa_bits, step->level, step->entry, step->kind,
-		append_name, &bits);
+	entry_bits(t->space, step->level, step->entry, step->kind, append_name, &bits);
 	(void)snprintf(table, sizeof table, "0x%" PRIx64, step->table);
 	(void)snprintf(entry, sizeof entry, "0x%" PRIx64, step->entry);
 	output_text("%s%5u  %-18s %5" PRIu32 "  %-18s  %-5s %s%s%s\n", indent,
@@ -66,8 +65,7 @@ json_t *walk_step_record(const struct translation *t, size_t index)
 	json_t *record = json_object();
 	json_t *bits = json_array();
 
-	entry_bits(t->space->format, t->space->pa_bits, step->level, step->entry, step->kind,
-		append_string, bits);
+	entry_bits(t->space, step->level, step->entry, step->kind, append_string, bits);
 	field_number(record, "level", step->level);
 	field_address(record, "table", step->table);
 	field_number(record, "index", step->index);
