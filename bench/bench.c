@@ -41,6 +41,8 @@ struct bench *bench_all(size_t *count)
 		read_add();
 		exit_add();
 		start_add();
+		levels_add();
+		threads_add();
 	}
 	*count = bench_count;
 	return benches;

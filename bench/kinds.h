@@ -9,5 +9,7 @@ void build_add(void);
 void read_add(void);
 void exit_add(void);
 void start_add(void);
+void levels_add(void);
+void threads_add(void);
 
 #endif

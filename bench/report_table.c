@@ -96,6 +96,8 @@ static const struct ratio ratios[] = {
 	{"build-live", "protect unmap", "pagewalk", "limit", "at most 1.3"},
 	{"read", "4k", "memcpy", "pagewalk", "at least 0.85"},
 	{"read", "2m", "memcpy", "pagewalk", "at least 0.97"},
+	{"threads/random", "W2", "pagewalk-1", "pagewalk-2", "at least 1.8"},
+	{"threads/random", "W2", "pagewalk-batch-1", "pagewalk-batch-2", "at least 1.8"},
 	{"exit", "translate", "kvm-translate", "pagewalk", ""},
 	{"exit", "port", "pagewalk", "bare-kvm", "at most 1.1"},
 	{"exit", "start", "pagewalk", "bare-kvm", "at most 1.2"},
