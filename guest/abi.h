@@ -179,6 +179,21 @@ struct guest_batch {
 	struct guest_access accesses[GUEST_BATCH_ACCESSES];
 };
 
+/*
+ * What the guest `remap` changes until it is told to stop: two branches of 4-level tables below one
+ * entry, in guest-physical memory. Filled by the VMM before the guest runs.
+ */
+#define GUEST_REMAP_GPA UINT64_C(0x400000)
+
+struct guest_remap {
+	uint64_t root;                       /* address of the entry that links a branch, */
+	uint64_t lower[2];                   /* of the one above the page in each branch, */
+	uint64_t page[2];                    /* and of the page's */
+	uint64_t link[2], table[2], good[2]; /* what these hold while the branch is linked */
+	uint64_t switches;                   /* by the guest: how often it has linked the other */
+	uint64_t stop;
+};
+
 /* i386 aligns 64-bit members to 4 bytes only: both sides check. */
 #ifndef __cplusplus
 _Static_assert(sizeof(struct guest_call) == 128, "one size for 32-bit and 64-bit guests");
