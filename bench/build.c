@@ -194,6 +194,7 @@ void build_add(void)
 	for (unsigned op = 0; op < OPS; op++) {
 		add("build", (enum op)op, &builder_limit, false);
 		add("build", (enum op)op, &builder_pagewalk, false);
+		add("build", (enum op)op, &builder_pagewalk_scalar, false);
 	}
 	for (unsigned op = OP_PROTECT; op < OPS; op++) {
 		add("build-live", (enum op)op, &builder_limit, true);

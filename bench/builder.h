@@ -29,6 +29,7 @@ struct builder {
 };
 
 extern const struct builder builder_pagewalk;
+extern const struct builder builder_pagewalk_scalar; /* without vector code */
 extern const struct builder builder_limit;
 extern const struct builder builder_memset;
 

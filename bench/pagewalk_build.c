@@ -30,7 +30,7 @@ static void free_table(void *ctx, pw_pa pa, uint64_t bytes)
 	ground_give(ctx, pa);
 }
 
-static void *open_build(struct ground *g)
+static void *open_with(struct ground *g, const struct pw_kernels *kernels)
 {
 	struct build *b = calloc(1, sizeof *b);
 
@@ -42,6 +42,7 @@ static void *open_build(struct ground *g)
 	b->memory.allocate_table = allocate_table;
 	b->memory.free_table = free_table;
 	b->memory.ctx = g;
+	b->memory.kernels = kernels;
 	b->flush.ranges = b->range;
 	b->flush.range_max = sizeof b->range / sizeof b->range[0];
 	b->flush.freed = b->freed;
@@ -50,6 +51,16 @@ static void *open_build(struct ground *g)
 	if (pw_space_init(&b->space, &pw_format_x86_64, g->root, &b->memory) != PW_OK)
 		bench_die("the library refuses the space");
 	return b;
+}
+
+static void *open_build(struct ground *g)
+{
+	return open_with(g, pw_kernels_best());
+}
+
+static void *open_scalar(struct ground *g)
+{
+	return open_with(g, NULL);
 }
 
 /* What a caller does: flush its TLBs (none here), and give the tables back. */
@@ -85,6 +96,14 @@ static void unmap(struct ground *g)
 const struct builder builder_pagewalk = {
 	.who = "pagewalk",
 	.open = open_build,
+	.map = map,
+	.protect = protect,
+	.unmap = unmap,
+};
+
+const struct builder builder_pagewalk_scalar = {
+	.who = "pagewalk-scalar",
+	.open = open_scalar,
 	.map = map,
 	.protect = protect,
 	.unmap = unmap,

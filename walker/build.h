@@ -15,6 +15,7 @@
 #define PW_PRIVATE_BUILD_H
 
 #include "entry.h"
+#include "kernels.h"
 #include "space.h"
 #include <pagewalk/build.h>
 
@@ -51,6 +52,12 @@ struct pw_chain {
 
 struct pw_trail;
 
+/* Stale translations that are not in the flush list yet: the operation may still be undone. */
+struct pw_hold {
+	pw_va first, last;
+	bool any;
+};
+
 /* Where new pages come from. */
 enum pw_source {
 	PW_SOURCE_RANGE, /* one range of physical addresses */
@@ -69,6 +76,7 @@ struct pw_build {
 	const struct pw_format *format;
 	const struct pw_memory *memory;
 	struct pw_flush *flush;       /* may be NULL */
+	struct pw_hold *hold;         /* not NULL: takes, as one range, what is to be flushed */
 	const struct pw_trail *trail; /* the path of tables in use while others are taken out */
 	unsigned top;                 /* the root's level */
 	bool live;
@@ -209,19 +217,24 @@ enum pw_op {
 	PW_OP_REPLACE, /* `value` where `expected` stands: one entry */
 };
 
+/* Entries in a row: value, value + stride, ... */
+struct pw_row_of {
+	uint64_t value, stride, count;
+};
+
 /* A run of entries of one table. */
 struct pw_run {
-	struct pw_table table;
+	const struct pw_table *table;
 	enum pw_op op;
-	unsigned level;
-	bool linked; /* the hardware can reach the table */
-	bool tables; /* the entries are table entries */
+	uint8_t level;
+	bool linked;      /* the hardware can reach the table */
+	bool tables;      /* the entries are table entries */
+	bool all_present; /* PW_OP_CHANGE: there are no holes in the run */
 	uint64_t index, count;
 	pw_va at; /* linear address of the first entry; for linked tables */
 	uint64_t value, stride;
 	uint64_t expected; /* PW_OP_REPLACE: set to what stands there if it is something else */
 	struct pw_change change, span;
-	bool all_present; /* PW_OP_CHANGE: there are no holes in the run */
 };
 
 /*
@@ -231,9 +244,9 @@ struct pw_run {
 bool pw_commit(struct pw_build *b, struct pw_run *run);
 
 /* Directly addressable runs, on tables that no CPU walks. */
-void pw_fill_run(const struct pw_format *format, const struct pw_run *run);
+void pw_fill_run(const struct pw_build *b, const struct pw_run *run);
 /* The number of entries that are present. Without a change: 0. */
-uint64_t pw_change_run(const struct pw_format *format, const struct pw_run *run);
+uint64_t pw_change_run(const struct pw_build *b, const struct pw_run *run);
 /* The same on a table that CPUs walk; entries have 8 bytes in the host's byte order. */
 uint64_t pw_change_live_run(const struct pw_format *format, const struct pw_run *run);
 PW_INLINE bool pw_is_plain(const struct pw_format *format)
@@ -241,19 +254,18 @@ PW_INLINE bool pw_is_plain(const struct pw_format *format)
 	return format->entry_bytes == 8 && format->big_endian == PW_HOST_BIG;
 }
 
-/* What the present entries of a directly addressable run have in common. */
-struct pw_survey {
-	uint64_t all, some; /* AND and OR of the present entries */
-	bool nonzero;       /* any entry that is not 0, present or not */
-	bool full;          /* every entry is present; may be false though they are */
-};
-struct pw_survey pw_survey_run(
-	const struct pw_format *format, unsigned level, const char *at, uint64_t count);
+/*
+ * What the entries of a directly addressable run have in common; `full` may be false though they
+ * are. `ahead` is prefetched: the run that will be looked at next, or any address.
+ */
+struct pw_common pw_survey_run(const struct pw_build *b, unsigned level, const char *at,
+	const char *ahead, uint64_t count);
 
 /* ---- Growing (build_grow.c) ---- */
 
-/* Whole pages of `level` from `at` on, up to `last`, into run->value, stride and count. */
-bool pw_take_pages(struct pw_build *b, unsigned level, pw_va at, pw_va last, struct pw_run *run);
+/* Whole pages of `level` from `at` on, up to `last`. */
+bool pw_take_pages(
+	struct pw_build *b, unsigned level, pw_va at, pw_va last, struct pw_row_of *pages);
 /*
  * What a hole of `level` becomes so that [at, last] inside it is mapped: a page, or a table with
  * all that is below it, complete but not linked. False if pages or tables ran out: then *entry

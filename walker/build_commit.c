@@ -34,11 +34,11 @@ static bool store_run(struct pw_build *b, const struct pw_run *run)
 	/* What the entries lead to is complete before they can be seen. */
 	if (run->linked)
 		__atomic_thread_fence(__ATOMIC_RELEASE);
-	if (run->table.host && !(run->linked && b->live)) {
-		pw_fill_run(b->format, run);
+	if (run->table->host && !(run->linked && b->live)) {
+		pw_fill_run(b, run);
 	} else {
 		for (uint64_t i = 0; i < run->count; i++, entry += run->stride)
-			refused |= !pw_poke(b, &run->table, run->index + i, entry);
+			refused |= !pw_poke(b, run->table, run->index + i, entry);
 	}
 	if (run->value)
 		b->written += run->count;
@@ -63,14 +63,14 @@ static bool change_entry(struct pw_build *b, const struct pw_run *run, uint64_t 
 {
 	uint64_t entry, seen;
 
-	if (!pw_peek_at(b, &run->table, index, &entry))
+	if (!pw_peek_at(b, run->table, index, &entry))
 		return false;
 	for (;;) {
 		if (!pw_is_present(pw_row(b, run->level), entry) || changed(b, run, entry) == entry)
 			return false;
 		seen = entry;
-		if (b->live ? pw_exchange(b, &run->table, index, &entry, changed(b, run, entry))
-			    : pw_poke(b, &run->table, index, changed(b, run, entry)))
+		if (b->live ? pw_exchange(b, run->table, index, &entry, changed(b, run, entry))
+			    : pw_poke(b, run->table, index, changed(b, run, entry)))
 			return true;
 		if (entry == seen) {
 			b->refused = true;
@@ -83,9 +83,9 @@ static void change_run(struct pw_build *b, const struct pw_run *run)
 {
 	uint64_t done = 0;
 
-	if (run->table.host && !b->live) {
-		done = pw_change_run(b->format, run);
-	} else if (run->table.host && pw_is_plain(b->format)) {
+	if (run->table->host && !b->live) {
+		done = pw_change_run(b, run);
+	} else if (run->table->host && pw_is_plain(b->format)) {
 		done = pw_change_live_run(b->format, run);
 	} else {
 		for (uint64_t i = 0; i < run->count; i++)
@@ -102,12 +102,12 @@ static bool take_out(struct pw_build *b, const struct pw_run *run, uint64_t inde
 {
 	uint64_t seen;
 
-	if (!pw_peek_at(b, &run->table, index, entry))
+	if (!pw_peek_at(b, run->table, index, entry))
 		return false;
 	while (*entry) {
 		seen = *entry;
-		if (b->live ? pw_exchange(b, &run->table, index, entry, 0)
-			    : pw_poke(b, &run->table, index, 0))
+		if (b->live ? pw_exchange(b, run->table, index, entry, 0)
+			    : pw_poke(b, run->table, index, 0))
 			return true;
 		if (*entry == seen) {
 			b->refused = true;
@@ -143,7 +143,7 @@ static bool replace(struct pw_build *b, struct pw_run *run)
 	uint64_t seen = run->expected;
 
 	__atomic_thread_fence(__ATOMIC_RELEASE);
-	if (!pw_exchange(b, &run->table, run->index, &run->expected, run->value)) {
+	if (!pw_exchange(b, run->table, run->index, &run->expected, run->value)) {
 		b->refused |= run->expected == seen;
 		return false;
 	}

@@ -66,7 +66,7 @@ static enum pw_status each_of_span(struct pw_build *b, const struct cut *cut, bo
 	uint64_t first = pw_index(row, cut->at) & ~(count - 1), entry, page;
 
 	for (uint64_t i = first; i < first + count; i++) {
-		struct pw_run run = {.table = cut->table,
+		struct pw_run run = {.table = &cut->table,
 			.op = PW_OP_REPLACE,
 			.level = cut->level,
 			.linked = true,
@@ -189,7 +189,7 @@ static void fill_child(
 	const struct pw_level *row = pw_row(b, level);
 	const struct pw_page *shape = &row->page;
 	pw_pa pa = pw_page_address(b->format, b->space, shape, leaf);
-	struct pw_run run = {.table = *child, .op = PW_OP_STORE, .level = level};
+	struct pw_run run = {.table = child, .op = PW_OP_STORE, .level = level};
 
 	leaf &= ~pw_address_mask(shape);
 	run.stride = PW_BIT(row->shift) >> b->format->address_left;
@@ -209,7 +209,7 @@ static bool split(struct pw_build *b, struct cut *cut, uint64_t entry)
 	const struct pw_level *row = pw_row(b, cut->level);
 	const struct pw_page *smaller = &pw_row(b, cut->level - 1)->page;
 	struct pw_table child;
-	struct pw_run run = {.table = cut->table,
+	struct pw_run run = {.table = &cut->table,
 		.op = PW_OP_REPLACE,
 		.level = cut->level,
 		.linked = true,

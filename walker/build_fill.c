@@ -48,7 +48,7 @@ static bool gather(struct pw_build *b, struct pw_trail *t, struct pw_notes *note
 static void link_noted(struct pw_build *b, struct pw_trail *t, struct pw_notes *notes)
 {
 	const struct pw_level *row = pw_row(b, t->level);
-	struct pw_run run = {.table = t->table[t->level],
+	struct pw_run run = {.table = &t->table[t->level],
 		.op = PW_OP_STORE,
 		.level = t->level,
 		.linked = true,
@@ -87,15 +87,18 @@ static uint64_t holes_at(const struct pw_build *b, const struct pw_trail *t, uin
 
 static void store_pages(struct pw_build *b, struct pw_trail *t)
 {
-	struct pw_run run = {.table = t->table[t->level],
+	struct pw_run run = {.table = &t->table[t->level],
 		.op = PW_OP_STORE,
 		.level = t->level,
 		.linked = true,
 		.index = pw_index(pw_row(b, t->level), t->at),
 		.at = t->at};
+	struct pw_row_of pages;
 
-	(void)pw_take_pages(b, t->level, t->at, t->limit[t->level], &run);
-	run.count = holes_at(b, t, run.count);
+	(void)pw_take_pages(b, t->level, t->at, t->limit[t->level], &pages);
+	run.value = pages.value;
+	run.stride = pages.stride;
+	run.count = holes_at(b, t, pages.count);
 	(void)pw_commit(b, &run);
 	pw_trail_skip(t, run.count);
 }

@@ -48,6 +48,12 @@ void pw_record(struct pw_build *b, pw_va first, pw_va last, unsigned level, unsi
 	const struct pw_space *space = b->space;
 	unsigned bits = b->format->va_bits;
 
+	if (b->hold) {
+		b->hold->first = b->hold->any ? b->hold->first : first;
+		b->hold->last = last;
+		b->hold->any = true;
+		return;
+	}
 	if (!b->flush || b->flush->everything)
 		return;
 	if (pw_is_in_registers(b, level)) {

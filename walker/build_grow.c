@@ -12,21 +12,22 @@ struct growth {
 	pw_va last;
 	struct pw_table table[PW_MAX_LEVELS];
 	uint64_t filled[PW_MAX_LEVELS]; /* entries from 0 on that are final */
+	struct pw_run run;
 };
 
 /* The plan has seen that the addresses fit. */
-static bool from_range(struct pw_build *b, unsigned level, pw_va at, struct pw_run *run)
+static bool from_range(struct pw_build *b, unsigned level, pw_va at, struct pw_row_of *pages)
 {
 	const struct pw_page *shape = &pw_row(b, level)->page;
 	pw_pa pa = b->pa + (at - b->first);
 
-	run->stride = PW_BIT(shape->size_log2) >> b->format->address_left;
-	run->count = pw_pages_in_stride(b->format, shape, pa, run->count);
-	run->value = pw_with_address(b->format, shape, b->leaf[level], pa);
+	pages->stride = PW_BIT(shape->size_log2) >> b->format->address_left;
+	pages->count = pw_pages_in_stride(b->format, shape, pa, pages->count);
+	pages->value = pw_with_address(b->format, shape, b->leaf[level], pa);
 	return true;
 }
 
-static bool from_pages(struct pw_build *b, unsigned level, struct pw_run *run)
+static bool from_pages(struct pw_build *b, unsigned level, struct pw_row_of *pages)
 {
 	const struct pw_memory *memory = b->memory;
 	const struct pw_page *shape = &pw_row(b, level)->page;
@@ -35,42 +36,51 @@ static bool from_pages(struct pw_build *b, unsigned level, struct pw_run *run)
 
 	if (!memory->allocate_page(memory->ctx, bytes, &pa))
 		return false;
-	run->stride = 0;
-	run->count = 1;
-	if (pw_leaf_at(b, level, shape, b->leaf[level], pa, &run->value))
+	pages->stride = 0;
+	pages->count = 1;
+	if (pw_leaf_at(b, level, shape, b->leaf[level], pa, &pages->value))
 		return true;
 	memory->free_page(memory->ctx, pa, bytes); /* too far up for this format, or misaligned */
 	return false;
 }
 
-bool pw_take_pages(struct pw_build *b, unsigned level, pw_va at, pw_va last, struct pw_run *run)
+bool pw_take_pages(
+	struct pw_build *b, unsigned level, pw_va at, pw_va last, struct pw_row_of *pages)
 {
 	const struct pw_level *row = pw_row(b, level);
 	uint64_t size_less_one = PW_LOW(row->shift), length = last - at;
 
 	if (!b->leaf[level] || at & size_less_one || length < size_less_one)
 		return false;
-	run->count = (length >> row->shift) + ((length & size_less_one) == size_less_one ? 1 : 0);
-	return b->source == PW_SOURCE_RANGE ? from_range(b, level, at, run)
-					    : from_pages(b, level, run);
+	pages->count = (length >> row->shift) + ((length & size_less_one) == size_less_one ? 1 : 0);
+	return b->source == PW_SOURCE_RANGE ? from_range(b, level, at, pages)
+					    : from_pages(b, level, pages);
 }
 
-/* Entries from `index` on, after holes for those that were left out. */
-static void put(struct pw_build *b, struct growth *g, uint64_t index, const struct pw_run *entries)
+/*
+ * Entries, after holes for those that were left out. Values, not a structure: two words loaded as
+ * one that have just been stored as two would wait until the table before has left the store
+ * buffer.
+ */
+static void put(struct pw_build *b, struct growth *g, uint64_t index, uint64_t count,
+	uint64_t value, uint64_t stride)
 {
-	struct pw_run run = {.table = g->table[g->level], .op = PW_OP_STORE, .level = g->level};
+	struct pw_run *run = &g->run;
 
-	run.index = g->filled[g->level];
-	run.count = index - run.index;
-	if (run.count)
-		(void)pw_commit(b, &run);
-	run.index = index;
-	run.count = entries->count;
-	run.value = entries->value;
-	run.stride = entries->stride;
-	if (run.count)
-		(void)pw_commit(b, &run);
-	g->filled[g->level] = index + run.count;
+	run->table = &g->table[g->level];
+	run->level = (uint8_t)g->level;
+	run->index = g->filled[g->level];
+	run->count = index - run->index;
+	run->value = run->stride = 0;
+	if (run->count)
+		(void)pw_commit(b, run);
+	run->index = index;
+	run->count = count;
+	run->value = value;
+	run->stride = stride;
+	if (count)
+		(void)pw_commit(b, run);
+	g->filled[g->level] = index + count;
 }
 
 static bool open_table(struct pw_build *b, struct growth *g, unsigned level)
@@ -103,39 +113,40 @@ static bool close_tables(
 {
 	while (all || end == limit(b, g, at)) {
 		const struct pw_level *row = pw_row(b, g->level);
-		struct pw_run nothing = {.count = 0}, link = {.count = 1};
 
 		if (g->filled[g->level] < pw_entry_count(row))
-			put(b, g, pw_entry_count(row), &nothing);
-		link.value = pw_link_to(b->format, g->level + 1, g->table[g->level].pa);
-		*entry = link.value;
+			put(b, g, pw_entry_count(row), 0, 0, 0);
+		*entry = pw_link_to(b->format, g->level + 1, g->table[g->level].pa);
 		if (++g->level == g->above)
 			return true;
-		put(b, g, pw_index(pw_row(b, g->level), at), &link);
+		put(b, g, pw_index(pw_row(b, g->level), at), 1, *entry, 0);
 	}
 	return false;
 }
 
 bool pw_grow(struct pw_build *b, unsigned level, pw_va at, pw_va last, uint64_t *entry)
 {
-	struct growth g = {.level = level, .above = level, .last = last};
-	struct pw_run run;
+	struct growth g;
+	struct pw_row_of pages;
 
 	*entry = 0;
-	if (pw_take_pages(b, level, at, last, &run)) {
-		*entry = run.value;
+	g.level = g.above = level;
+	g.last = last;
+	g.run = (struct pw_run){.op = PW_OP_STORE};
+	if (pw_take_pages(b, level, at, last, &pages)) {
+		*entry = pages.value;
 		return true;
 	}
 	if (level == 0 || !open_table(b, &g, level - 1))
 		return false;
 	for (;;) {
 		const struct pw_level *row = pw_row(b, g.level);
-		bool more = pw_take_pages(b, g.level, at, limit(b, &g, at), &run);
+		bool more = pw_take_pages(b, g.level, at, limit(b, &g, at), &pages);
 		pw_va end = at;
 
 		if (more) {
-			put(b, &g, pw_index(row, at), &run);
-			end = pw_block_last(row, at) + ((run.count - 1) << row->shift);
+			put(b, &g, pw_index(row, at), pages.count, pages.value, pages.stride);
+			end = pw_block_last(row, at) + ((pages.count - 1) << row->shift);
 		} else if (g.level > 0 && open_table(b, &g, g.level - 1)) {
 			continue;
 		}

@@ -94,7 +94,7 @@ static void skip_empty(const struct pw_build *b, struct pw_trail *t)
 	uint64_t index = pw_index(pw_row(b, 0), t->at), count = pw_trail_whole(t);
 
 	if (count > 1 && table->host &&
-		!pw_survey_run(b->format, 0, table->host + index * b->format->entry_bytes, count)
+		!pw_survey_run(b, 0, table->host + index * b->format->entry_bytes, NULL, count)
 			 .nonzero)
 		pw_trail_skip(t, count - 1);
 }

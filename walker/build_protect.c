@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Protecting: the rights of the pages in the range, and of nothing else. */
-#include "build_trail.h"
+#include "build_protect.h"
 
-static struct pw_change change_of(struct pw_build *b, unsigned level, const struct pw_page *shape)
+struct pw_change pw_protect_change(struct pw_build *b, unsigned level, const struct pw_page *shape)
 {
 	if (shape != &pw_row(b, level)->page)
 		return pw_change_of(b, shape);
@@ -13,8 +13,7 @@ static struct pw_change change_of(struct pw_build *b, unsigned level, const stru
 	return b->change[level];
 }
 
-/* The page has the wished rights afterwards, and its entry can be written. */
-static enum pw_status plan_page(struct pw_build *b, const struct pw_trail *t, uint64_t entry)
+enum pw_status pw_protect_plan_page(struct pw_build *b, const struct pw_trail *t, uint64_t entry)
 {
 	const struct pw_level *row = pw_row(b, t->level);
 	const struct pw_page *shape = pw_shape(row, entry);
@@ -25,7 +24,7 @@ static enum pw_status plan_page(struct pw_build *b, const struct pw_trail *t, ui
 		return PW_E_READ_ONLY;
 	if (alike == b->alike)
 		return PW_OK;
-	change = change_of(b, t->level, shape);
+	change = pw_protect_change(b, t->level, shape);
 	changed = (entry & change.keep) | change.set;
 	b->different |= changed != entry;
 	if (pw_kind_in(b, t->level, changed) != PW_PAGE ||
@@ -53,11 +52,7 @@ static enum pw_status plan_part(const struct pw_build *b, const struct pw_trail 
 	return PW_OK;
 }
 
-/*
- * A last table whose entries are holes and good pages, as its bits in common tell: then its first
- * page stands for all of them.
- */
-static bool is_uniform(const struct pw_build *b, const struct pw_survey *survey)
+bool pw_protect_is_uniform(const struct pw_build *b, const struct pw_common *survey)
 {
 	const struct pw_level *row = pw_row(b, 0);
 	const struct pw_page *shape = &row->page;
@@ -73,24 +68,26 @@ static enum pw_status plan_last_table(struct pw_build *b, struct pw_trail *t)
 {
 	const struct pw_table *table = &t->table[0];
 	uint64_t index = pw_index(pw_row(b, 0), t->at), count = pw_trail_whole(t);
-	struct pw_survey survey;
+	struct pw_common survey;
 	struct pw_change change;
 
 	if (!table->host || !count) {
 		b->all_present = false;
 		return PW_OK;
 	}
-	survey = pw_survey_run(b->format, 0, table->host + index * b->format->entry_bytes, count);
+	survey = pw_survey_run(b, 0, table->host + index * b->format->entry_bytes, NULL, count);
 	b->all_present &= survey.full;
-	if (!is_uniform(b, &survey))
+	if (!pw_protect_is_uniform(b, &survey))
 		return PW_OK;
 	pw_trail_skip(t, count);
 	if (!survey.some)
 		return PW_OK;
-	change = change_of(b, 0, &pw_row(b, 0)->page);
-	/* What some have and none should; what some lack, plan_page() sees in what all have. */
+	change = pw_protect_change(b, 0, &pw_row(b, 0)->page);
+	/* What some have and none should; what some lack, pw_protect_plan_page() sees in what all
+	 * have. */
 	b->different |= (survey.some & ~(change.keep | change.set)) != 0;
-	return pw_kind_in(b, 0, survey.all) == PW_PAGE ? plan_page(b, t, survey.all) : PW_RESERVED;
+	return pw_kind_in(b, 0, survey.all) == PW_PAGE ? pw_protect_plan_page(b, t, survey.all)
+						       : PW_RESERVED;
 }
 
 static enum pw_status plan_table(struct pw_build *b, struct pw_trail *t, uint64_t entry)
@@ -121,7 +118,7 @@ static enum pw_status plan_entry(struct pw_build *b, struct pw_trail *t, uint64_
 		if (!pw_trail_whole(t))
 			status = plan_part(b, t);
 		if (status == PW_OK)
-			status = plan_page(b, t, entry);
+			status = pw_protect_plan_page(b, t, entry);
 		break;
 	case PW_HOLE:
 		break;
@@ -132,7 +129,7 @@ static enum pw_status plan_entry(struct pw_build *b, struct pw_trail *t, uint64_
 
 static enum pw_status plan(struct pw_build *b)
 {
-	enum pw_status status = pw_plan_cuts(b);
+	enum pw_status status = PW_OK;
 	struct pw_trail t;
 	uint64_t entry;
 
@@ -173,14 +170,14 @@ static uint64_t pages_at(const struct pw_build *b, const struct pw_trail *t)
 static void change_pages(struct pw_build *b, const struct pw_trail *t, uint64_t count)
 {
 	const struct pw_level *row = pw_row(b, t->level);
-	struct pw_run run = {.table = t->table[t->level],
+	struct pw_run run = {.table = &t->table[t->level],
 		.op = PW_OP_CHANGE,
 		.level = t->level,
 		.linked = true,
 		.index = pw_index(row, t->at),
 		.count = count,
 		.at = t->at,
-		.change = change_of(b, t->level, &row->page),
+		.change = pw_protect_change(b, t->level, &row->page),
 		.all_present = t->level == 0 && b->all_present};
 
 	if (row->span.size_log2)
@@ -215,6 +212,40 @@ static void commit(struct pw_build *b)
 	}
 }
 
+static bool has_cuts(const struct pw_build *b)
+{
+	for (unsigned i = 0; i <= b->top; i++) {
+		if (b->need[i])
+			return true;
+	}
+	return pw_row(b, 0)->span.size_log2 != 0;
+}
+
+/* Both ends are planned; everything else is planned first, or swept where that is as good. */
+static enum pw_status protect(struct pw_build *b)
+{
+	struct pw_sweep sweep = {.next = b->first};
+	enum pw_status status = PW_OK;
+
+	if (!b->live && !has_cuts(b))
+		pw_sweep(b, &sweep);
+	b->first = sweep.next;
+	b->all_present = true;
+	b->different = false;
+	b->alike = 0;
+	if (!sweep.complete)
+		status = plan(b);
+	/* Where everything is as wished already no page is divided for it. */
+	if (status == PW_OK && b->different)
+		status = pw_build_reserve(b);
+	if (status == PW_OK && b->different) {
+		pw_commit_cuts(b);
+		commit(b);
+	}
+	pw_sweep_end(b, &sweep, status == PW_OK);
+	return status == PW_OK ? pw_build_finish(b) : status;
+}
+
 enum pw_status pw_protect(const struct pw_space *space, pw_va va, uint64_t size, pw_rights rights,
 	struct pw_flush *flush)
 {
@@ -225,14 +256,6 @@ enum pw_status pw_protect(const struct pw_space *space, pw_va va, uint64_t size,
 		status = pw_build_wish(&b, rights);
 	if (status != PW_OK)
 		return status;
-	b.all_present = true;
-	status = plan(&b);
-	/* Where everything is as wished already no page is divided for it. */
-	if (status == PW_OK && b.different)
-		status = pw_build_reserve(&b);
-	if (status != PW_OK || !b.different)
-		return status;
-	pw_commit_cuts(&b);
-	commit(&b);
-	return pw_build_finish(&b);
+	status = pw_plan_cuts(&b);
+	return status == PW_OK ? protect(&b) : status;
 }

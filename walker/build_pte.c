@@ -112,6 +112,7 @@ enum pw_status pw_root_create(
 {
 	struct pw_build b;
 	struct pw_run run = {.op = PW_OP_STORE};
+	struct pw_table table;
 	enum pw_status status = root ? begin(&b, format, memory) : PW_E_ARGUMENT;
 	uint64_t bytes;
 	pw_pa pa;
@@ -123,12 +124,13 @@ enum pw_status pw_root_create(
 		bytes = pw_root_align(format);
 	if (!memory->allocate_table || !memory->allocate_table(memory->ctx, bytes, &pa))
 		return PW_E_NO_TABLES;
-	run.table = pw_table_open(&b, b.top, pa);
-	run.level = b.top;
+	table = pw_table_open(&b, b.top, pa);
+	run.table = &table;
+	run.level = (uint8_t)b.top;
 	run.count = pw_entry_count(pw_row(&b, b.top));
 	if (pa & (pw_root_align(format) - 1))
 		status = PW_E_NO_TABLES; /* not what was asked for */
-	else if (!pw_can_write(&b, &run.table, 0, run.count) || !pw_commit(&b, &run))
+	else if (!pw_can_write(&b, &table, 0, run.count) || !pw_commit(&b, &run))
 		status = PW_E_READ_ONLY;
 	if (status == PW_OK)
 		*root = pa;

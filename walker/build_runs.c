@@ -37,14 +37,34 @@ static uint64_t fill_vectors(char *at, uint64_t count, uint64_t value, uint64_t 
 }
 #endif
 
-void pw_fill_run(const struct pw_format *format, const struct pw_run *run)
+/* Vector code for runs of this format's entries; NULL: there is none. */
+static const struct pw_kernels *kernels_of(const struct pw_build *b)
 {
+	return pw_is_plain(b->format) ? b->memory->kernels : NULL;
+}
+
+/* False: the kernels cannot tell what is present. */
+static bool presence_of(const struct pw_level *row, struct pw_presence *presence)
+{
+	presence->all = row->present_all;
+	presence->any = row->present_any ? row->present_any : row->present_all;
+	return presence->any != 0;
+}
+
+void pw_fill_run(const struct pw_build *b, const struct pw_run *run)
+{
+	const struct pw_format *format = b->format;
+	const struct pw_kernels *kernels = kernels_of(b);
 	unsigned bytes = format->entry_bytes;
-	char *at = run->table.host + run->index * bytes;
+	char *at = run->table->host + run->index * bytes;
 	uint64_t done = 0, entry;
 
 	if (!run->value && !run->stride) {
 		memset(at, 0, run->count * bytes);
+		return;
+	}
+	if (kernels) {
+		kernels->fill((void *)at, run->count, run->value, run->stride);
 		return;
 	}
 #if defined(__GNUC__)
@@ -72,11 +92,12 @@ static uint64_t changed(const struct pw_level *row, const struct pw_run *run, ui
 
 #if defined(__GNUC__)
 /* AND and OR of all entries of a run. */
-struct common {
+struct bits {
 	uint64_t all, some;
 };
 
-static uint64_t common_vectors(const char *at, uint64_t count, struct common *common)
+static uint64_t common_vectors(
+	const char *at, const char *ahead, uint64_t count, struct bits *common)
 {
 	vector none = {0, 0}, all[2] = {~none, ~none}, some[2] = {none, none};
 	uint64_t done = 0;
@@ -88,6 +109,8 @@ static uint64_t common_vectors(const char *at, uint64_t count, struct common *co
 		all[1] &= from[1];
 		some[0] |= from[0];
 		some[1] |= from[1];
+		if (!(done & 7))
+			__builtin_prefetch(ahead + done * 8, 1);
 	}
 	common->all = all[0][0] & all[0][1] & all[1][0] & all[1][1];
 	common->some = some[0][0] | some[0][1] | some[1][0] | some[1][1];
@@ -149,13 +172,21 @@ static uint64_t change_vectors(const struct pw_level *row, const struct pw_run *
 }
 #endif
 
-uint64_t pw_change_run(const struct pw_format *format, const struct pw_run *run)
+uint64_t pw_change_run(const struct pw_build *b, const struct pw_run *run)
 {
+	const struct pw_format *format = b->format;
+	const struct pw_kernels *kernels = kernels_of(b);
+	struct pw_presence presence;
 	const struct pw_level *row = &format->level[run->level];
 	unsigned bytes = format->entry_bytes;
-	char *at = run->table.host + run->index * bytes;
+	char *at = run->table->host + run->index * bytes;
 	uint64_t done = 0, different = 0, count = 0;
 
+	if (kernels && !row->span.size_log2 && presence_of(row, &presence)) {
+		different = kernels->change((void *)at, run->count,
+			run->all_present ? NULL : &presence, run->change.keep, run->change.set);
+		return different ? run->count : 0;
+	}
 #if defined(__GNUC__)
 	if (pw_is_plain(format) && !row->span.size_log2) {
 		done = change_vectors(row, run, at, run->count, &different);
@@ -177,7 +208,7 @@ uint64_t pw_change_run(const struct pw_format *format, const struct pw_run *run)
 uint64_t pw_change_live_run(const struct pw_format *format, const struct pw_run *run)
 {
 	const struct pw_level *row = &format->level[run->level];
-	pw_word *at = (pw_word *)(void *)run->table.host + run->index;
+	pw_word *at = (pw_word *)(void *)run->table->host + run->index;
 	uint64_t count = 0;
 
 	for (uint64_t i = 0; i < run->count; i++) {
@@ -192,7 +223,7 @@ uint64_t pw_change_live_run(const struct pw_format *format, const struct pw_run 
 	return count;
 }
 
-static void survey_entry(struct pw_survey *survey, const struct pw_level *row, uint64_t entry)
+static void survey_entry(struct pw_common *survey, const struct pw_level *row, uint64_t entry)
 {
 	survey->nonzero |= entry != 0;
 	if (pw_is_present(row, entry)) {
@@ -204,11 +235,11 @@ static void survey_entry(struct pw_survey *survey, const struct pw_level *row, u
 }
 
 #if defined(__GNUC__)
-static uint64_t survey_vectors(
-	struct pw_survey *survey, const struct pw_level *row, const char *at, uint64_t count)
+static uint64_t survey_vectors(struct pw_common *survey, const struct pw_level *row, const char *at,
+	const char *ahead, uint64_t count)
 {
-	struct common common;
-	uint64_t last = common_vectors(at, count, &common), done = 0;
+	struct bits common;
+	uint64_t last = common_vectors(at, ahead, count, &common), done = 0;
 	vector none = {0, 0}, all = ~none, some = none;
 
 	if (!last)
@@ -237,16 +268,23 @@ static uint64_t survey_vectors(
 }
 #endif
 
-struct pw_survey pw_survey_run(
-	const struct pw_format *format, unsigned level, const char *at, uint64_t count)
+struct pw_common pw_survey_run(
+	const struct pw_build *b, unsigned level, const char *at, const char *ahead, uint64_t count)
 {
+	const struct pw_format *format = b->format;
 	const struct pw_level *row = &format->level[level];
-	struct pw_survey survey = {~(uint64_t)0, 0, false, true};
+	const struct pw_kernels *kernels = kernels_of(b);
+	struct pw_common survey = {~(uint64_t)0, 0, false, true};
+	struct pw_presence presence;
 	uint64_t done = 0;
 
+	if (kernels && presence_of(row, &presence)) {
+		kernels->survey((const void *)at, (const void *)ahead, count, &presence, &survey);
+		return survey;
+	}
 #if defined(__GNUC__)
 	if (pw_is_plain(format))
-		done = survey_vectors(&survey, row, at, count);
+		done = survey_vectors(&survey, row, at, ahead, count);
 #endif
 	for (; done < count; done++)
 		survey_entry(&survey, row, pw_peek(format, at + done * format->entry_bytes));

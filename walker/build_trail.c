@@ -65,7 +65,7 @@ void pw_trail_leave(struct pw_build *b, struct pw_trail *t)
 	pw_trail_up(t);
 	if (((entry & change.keep) | change.set) != entry) {
 		const struct pw_level *row = pw_row(b, level);
-		struct pw_run run = {.table = t->table[level],
+		struct pw_run run = {.table = &t->table[level],
 			.op = PW_OP_CHANGE,
 			.level = level,
 			.linked = true,

@@ -9,7 +9,7 @@ static struct pw_run run_at(const struct pw_trail *t, uint64_t count)
 {
 	const struct pw_level *row = pw_row(t->b, t->level);
 
-	return (struct pw_run){.table = t->table[t->level],
+	return (struct pw_run){.table = &t->table[t->level],
 		.op = PW_OP_CLEAR,
 		.level = t->level,
 		.linked = true,

@@ -5,6 +5,18 @@
 
 #include <pagewalk/batch.h>
 
+/* Which entries are present: (entry & all) == all and (entry & any) != 0. */
+struct pw_presence {
+	uint64_t all, any;
+};
+
+/* What the present entries of a run have in common. */
+struct pw_common {
+	uint64_t all, some; /* AND and OR of the present entries */
+	bool nonzero;       /* any entry that is not 0, present or not */
+	bool full;          /* every entry is present */
+};
+
 struct pw_kernels {
 	const char *name;
 	/*
@@ -14,6 +26,20 @@ struct pw_kernels {
 	 */
 	size_t (*batch)(const struct pw_space *space, const pw_va *va, size_t count,
 		pw_access access, struct pw_hit *hits);
+
+	/* ---- Runs of entries of 8 bytes in the host's byte order, aligned to 8 ---- */
+
+	/* Stores value, value + stride, value + 2 * stride, ... */
+	void (*fill)(uint64_t *at, uint64_t count, uint64_t value, uint64_t stride);
+	/*
+	 * Present entries become (entry & keep) | set; `present` NULL: all are. Returns the OR of
+	 * all bits that changed.
+	 */
+	uint64_t (*change)(uint64_t *at, uint64_t count, const struct pw_presence *present,
+		uint64_t keep, uint64_t set);
+	/* `ahead` is what will be looked at next; it need not be there. */
+	void (*survey)(const uint64_t *at, const uint64_t *ahead, uint64_t count,
+		const struct pw_presence *present, struct pw_common *common);
 };
 
 /* The same in plain C. */

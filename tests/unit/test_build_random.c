@@ -248,7 +248,8 @@ static void end(struct world *w, uint64_t *splits)
 	test_memory_end(&w->tm);
 }
 
-static void every_format(bool windows, bool live, unsigned operations, uint64_t fixed_seed)
+static void every_format(bool windows, bool live, const struct pw_kernels *kernels,
+	unsigned operations, uint64_t fixed_seed)
 {
 	static struct world w;
 	uint64_t seed = random_seed(fixed_seed), splits = 0;
@@ -261,6 +262,7 @@ static void every_format(bool windows, bool live, unsigned operations, uint64_t 
 			continue;
 		world_begin(&w, format, windows, seed + i);
 		w.flush.live = live;
+		w.tm.memory.kernels = kernels;
 		for (unsigned n = 0; n < operations; n++) {
 			one_operation(&w);
 			if (random_once_in(&w.random, 2))
@@ -276,20 +278,25 @@ static void every_format(bool windows, bool live, unsigned operations, uint64_t 
 
 Test(build_random, windows)
 {
-	every_format(true, false, 100, 20270101);
+	every_format(true, false, NULL, 100, 20270101);
+}
+
+Test(build_random, windows_and_vector_code)
+{
+	every_format(true, false, pw_kernels_best(), 60, 20270105);
 }
 
 Test(build_random, callbacks)
 {
-	every_format(false, false, 50, 20270102);
+	every_format(false, false, NULL, 50, 20270102);
 }
 
 Test(build_random, live_windows)
 {
-	every_format(true, true, 50, 20270103);
+	every_format(true, true, pw_kernels_best(), 50, 20270103);
 }
 
 Test(build_random, live_callbacks)
 {
-	every_format(false, true, 40, 20270104);
+	every_format(false, true, NULL, 40, 20270104);
 }

@@ -27,7 +27,11 @@ static bool has_avx512(void)
 
 const struct pw_kernels *pw_kernels_best(void)
 {
-	static const struct pw_kernels avx512 = {.name = "AVX-512", .batch = pw_batch_avx512};
+	static const struct pw_kernels avx512 = {.name = "AVX-512",
+		.batch = pw_batch_avx512,
+		.fill = pw_fill_avx512,
+		.change = pw_change_avx512,
+		.survey = pw_survey_avx512};
 
 	return has_avx512() ? &avx512 : NULL;
 }
