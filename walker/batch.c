@@ -164,7 +164,8 @@ size_t pw_translate_batch(const struct pw_space *space, const pw_va *va, size_t 
 	size_t done = 0;
 
 	if (space->window_reach && access < 64 && space->quick_accesses >> access & 1) {
-		done = (kernels ? kernels->batch : pw_batch_plain)(space, va, count, access, hits);
+		done = kernels ? kernels->batch(space, va, count, access, hits)
+			       : pw_batch_plain(space, va, count, access, hits);
 	} else {
 		for (size_t i = 0; i < count; i++)
 			hits[i].status = PW_UNSTABLE;
