@@ -3,6 +3,8 @@
  * build/map|protect|unmap/WHO and build-live/protect|unmap/WHO: 4 GiB in pages of 4 KiB, in one
  * call. The item is an entry of a last table. Tables come from a pool that is warm in the caches as
  * far as it fits; the pages' addresses are such that no larger page is possible.
+ *
+ * build-pages/PAGES/pagewalk: the same for other sizes.
  */
 #include "bench.h"
 #include "builder.h"
@@ -42,10 +44,8 @@ void ground_give(struct ground *ground, uint64_t table)
 	ground->pool[ground->free++] = table;
 }
 
-static void make_ground(struct ground *g, bool live)
+static void make_ground(struct ground *g, uint64_t size, bool live)
 {
-	uint64_t size = bench_is_small() ? SIZE_SMALL : SIZE;
-
 	g->tables = (size >> SHIFT(1)) + (size >> SHIFT(2)) + 8;
 	image_open(&g->image, g->tables + 1, 0, false);
 	memset(g->image.bytes, 0xff, g->image.size); /* what a pool's pages hold is not known */
@@ -122,7 +122,7 @@ static void open_build(struct bench *bench)
 
 	if (!state)
 		bench_die("no memory");
-	make_ground(&state->ground, bench->variant);
+	make_ground(&state->ground, bench->size, bench->variant);
 	state->ground.own = b->open ? b->open(&state->ground) : NULL;
 	if (b->unmap)
 		verify(&state->ground, b);
@@ -186,6 +186,17 @@ static void add(const char *family, enum op op, const struct builder *builder, b
 	bench->who = builder;
 	bench->what = op;
 	bench->variant = live;
+	bench->size = bench_is_small() ? SIZE_SMALL : SIZE;
+}
+
+static void add_pages(uint64_t pages)
+{
+	struct bench *bench =
+		bench_add(&build_kind, "build-pages/%llu/pagewalk", (unsigned long long)pages);
+
+	bench->who = &builder_pagewalk;
+	bench->what = OP_MAP;
+	bench->size = pages << SHIFT(0);
 }
 
 void build_add(void)
@@ -200,4 +211,6 @@ void build_add(void)
 		add("build-live", (enum op)op, &builder_limit, true);
 		add("build-live", (enum op)op, &builder_pagewalk, true);
 	}
+	for (uint64_t pages = 1000; pages <= (bench_is_small() ? 10000 : 10000000); pages *= 10)
+		add_pages(pages);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * pagewalk_bench_report table FILE.json         the figures and their ratios
- *                       plot FILE.json          the sweep as SVG
+ *                       markdown FILE.json      the ratios alone, to be pasted
+ *                       plot FILE.json          the lines as SVG
  *                       compare OLD.json NEW.json
  */
 #include "report.h"
@@ -83,29 +84,39 @@ static void compare(const struct run *old, const struct run *new)
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: pagewalk_bench_report table|plot FILE.json\n"
+	fprintf(stderr, "usage: pagewalk_bench_report table|markdown|plot FILE.json\n"
 			"       pagewalk_bench_report compare OLD.json NEW.json\n");
 	return 2;
 }
 
+static const struct verb {
+	const char *name;
+	void (*print)(const struct run *run);
+} verbs[] = {
+	{"table", table_print},
+	{"markdown", ratios_print_markdown},
+	{"plot", plot_print},
+};
+
 int main(int argc, char **argv)
 {
 	struct run run, other;
-	bool two = argc == 4 && !strcmp(argv[1], "compare");
-	bool one = argc == 3 && (!strcmp(argv[1], "table") || !strcmp(argv[1], "plot"));
 
-	if (!one && !two)
-		return usage();
-	run_load(&run, argv[2]);
-	if (two) {
+	if (argc == 4 && !strcmp(argv[1], "compare")) {
+		run_load(&run, argv[2]);
 		run_load(&other, argv[3]);
 		compare(&run, &other);
 		run_free(&other);
-	} else if (!strcmp(argv[1], "table")) {
-		table_print(&run);
-	} else {
-		plot_print(&run);
+		run_free(&run);
+		return 0;
 	}
-	run_free(&run);
-	return 0;
+	for (size_t i = 0; argc == 3 && i < sizeof verbs / sizeof verbs[0]; i++) {
+		if (strcmp(argv[1], verbs[i].name))
+			continue;
+		run_load(&run, argv[2]);
+		verbs[i].print(&run);
+		run_free(&run);
+		return 0;
+	}
+	return usage();
 }

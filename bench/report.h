@@ -49,7 +49,58 @@ struct parts {
 
 bool name_split(const char *name, struct parts *parts);
 
+/*
+ * A series is what one line of a plot shows: the figures of one WHO against the number in their
+ * COLUMN, ascending. What stands before the number's last "-" belongs to the series' name.
+ */
+#define DOTS_MAX   32
+#define SERIES_MAX 16
+
+struct dot {
+	double x, ns;
+};
+
+struct series {
+	char who[128];
+	struct dot dot[DOTS_MAX];
+	size_t dots;
+};
+
+struct series_set {
+	struct series series[SERIES_MAX];
+	size_t count;
+};
+
+/* Those of one section; false if there are none with two dots. */
+bool series_collect(struct series_set *set, const struct run *run, const char *section);
+
+/*
+ * What is plotted, and how the cost grows: with time(x) = ns(x) * x for items that are counted by
+ * x, the slope in a log-log plot (1: each costs the same); otherwise nanoseconds for each x more.
+ */
+enum growth {
+	GROWTH_NONE,
+	GROWTH_EXPONENT,
+	GROWTH_PER_STEP,
+};
+
+struct growth_row {
+	const char *section, *title, *x_label;
+	bool bytes; /* x is in KiB */
+	enum growth growth;
+};
+
+extern const struct growth_row growth_rows[];
+extern const size_t growth_count;
+
+/* In words; "" for GROWTH_NONE. */
+void growth_describe(
+	const struct growth_row *row, const struct series *series, char *text, size_t size);
+
 void table_print(const struct run *run);
+void slopes_print(const struct run *run);
+void ratios_print(const struct run *run);
+void ratios_print_markdown(const struct run *run);
 void plot_print(const struct run *run);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The sweep as SVG: ns per translation against the size of the tables, both logarithmic. */
+/* Lines as SVG, a panel for each row of growth_rows: both axes logarithmic but for few levels. */
 #include "report.h"
 
 #include <math.h>
@@ -7,167 +7,191 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WIDTH     960.0
-#define HEIGHT    560.0
-#define LEFT      70.0
-#define RIGHT     190.0
-#define TOP       50.0
-#define BOTTOM    60.0
-#define LINES_MAX 16
-#define DOTS_MAX  32
+#define WIDTH  1000.0
+#define HEIGHT 460.0 /* of a panel */
+#define LEFT   70.0
+#define RIGHT  300.0
+#define TOP    64.0
+#define BOTTOM 56.0
 
-struct dot {
-	double kib, ns;
+struct panel {
+	const struct growth_row *row;
+	const struct series_set *set;
+	bool log_x;
+	double first_x, last_x, low_ns, high_ns;
+	double y; /* of its upper edge */
 };
 
-struct line {
-	char who[64];
-	struct dot dot[DOTS_MAX];
-	size_t dots;
-};
-
-struct plot {
-	struct line line[LINES_MAX];
-	size_t lines;
-	double first_kib, last_kib, low_ns, high_ns;
-};
-
+/* Limits and rivals are dashed: the library's own lines stand out. */
 static const char *const color[] = {"#1b6ca8", "#c0392b", "#1e8449", "#7d3c98", "#b9770e",
-	"#117a65", "#5d6d7e", "#a04000", "#2e4053", "#d4ac0d"};
+	"#148f77", "#5d6d7e", "#d35400", "#2e4053", "#d4ac0d"};
 
-static double x_of(const struct plot *plot, double kib)
+static double x_of(const struct panel *panel, double x)
 {
-	double span = log2(plot->last_kib / plot->first_kib);
+	double part = panel->log_x ? log(x / panel->first_x) / log(panel->last_x / panel->first_x)
+				   : (x - panel->first_x) / (panel->last_x - panel->first_x);
 
-	return LEFT + (WIDTH - LEFT - RIGHT) * log2(kib / plot->first_kib) / (span > 0 ? span : 1);
+	return LEFT + (WIDTH - LEFT - RIGHT) * part;
 }
 
-static double y_of(const struct plot *plot, double ns)
+static double y_of(const struct panel *panel, double ns)
 {
-	double span = log10(plot->high_ns / plot->low_ns);
+	double span = log10(panel->high_ns / panel->low_ns);
 
-	return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * log10(ns / plot->low_ns) / span;
+	return panel->y + HEIGHT - BOTTOM -
+	       (HEIGHT - TOP - BOTTOM) * log10(ns / panel->low_ns) / span;
 }
 
-static struct line *line_of(struct plot *plot, const char *who)
-{
-	for (size_t i = 0; i < plot->lines; i++) {
-		if (!strcmp(plot->line[i].who, who))
-			return &plot->line[i];
-	}
-	if (plot->lines == LINES_MAX)
-		return NULL;
-	snprintf(plot->line[plot->lines].who, 64, "%s", who);
-	return &plot->line[plot->lines++];
-}
-
-static void collect(struct plot *plot, const struct run *run)
+static void set_bounds(struct panel *panel)
 {
 	double low = INFINITY, high = 0;
 
-	plot->first_kib = INFINITY;
-	for (size_t i = 0; i < run->count; i++) {
-		double ns = figure_median(&run->figure[i]);
-		struct parts parts;
-		struct line *line;
+	panel->first_x = INFINITY;
+	panel->last_x = 0;
+	for (size_t i = 0; i < panel->set->count; i++) {
+		const struct series *series = &panel->set->series[i];
 
-		if (!name_split(run->figure[i].name, &parts) || strcmp(parts.section, "sweep"))
-			continue;
-		line = line_of(plot, parts.who);
-		if (!line || line->dots == DOTS_MAX)
-			continue;
-		line->dot[line->dots++] = (struct dot){strtod(parts.column, NULL), ns};
-		plot->first_kib = fmin(plot->first_kib, strtod(parts.column, NULL));
-		plot->last_kib = fmax(plot->last_kib, strtod(parts.column, NULL));
-		low = fmin(low, ns);
-		high = fmax(high, ns);
+		for (size_t j = 0; j < series->dots; j++) {
+			panel->first_x = fmin(panel->first_x, series->dot[j].x);
+			panel->last_x = fmax(panel->last_x, series->dot[j].x);
+			low = fmin(low, series->dot[j].ns);
+			high = fmax(high, series->dot[j].ns);
+		}
 	}
-	plot->low_ns = pow(10, floor(log10(low)));
-	plot->high_ns = pow(10, ceil(log10(high)));
-	if (plot->high_ns <= plot->low_ns)
-		plot->high_ns = plot->low_ns * 10;
+	panel->log_x = panel->last_x > 16 * panel->first_x;
+	panel->low_ns = pow(10, floor(log10(low)));
+	panel->high_ns = pow(10, ceil(log10(high)));
+	if (panel->high_ns <= panel->low_ns)
+		panel->high_ns = panel->low_ns * 10;
 }
 
-static void print_size(double kib, char *text, size_t size)
+static void print_x(const struct panel *panel, double x, char *text, size_t size)
 {
-	if (kib >= 1 << 20)
-		snprintf(text, size, "%.0f GiB", kib / (1 << 20));
-	else if (kib >= 1 << 10)
-		snprintf(text, size, "%.0f MiB", kib / (1 << 10));
+	static const char *const binary[] = {"KiB", "MiB", "GiB"};
+	unsigned unit = 0;
+
+	for (; panel->row->bytes && x >= 1024 && unit < 2; unit++)
+		x /= 1024;
+	if (panel->row->bytes)
+		snprintf(text, size, "%.0f %s", x, binary[unit]);
+	else if (x >= 1e6)
+		snprintf(text, size, "%.3gM", x / 1e6);
+	else if (x >= 1e4)
+		snprintf(text, size, "%.3gk", x / 1e3);
 	else
-		snprintf(text, size, "%.0f KiB", kib);
+		snprintf(text, size, "%.0f", x);
 }
 
-static void print_axes(const struct plot *plot)
+/* Grid lines at 1, 2 and 5 of each decade. */
+static void print_y_axis(const struct panel *panel)
 {
+	static const double steps[] = {1, 2, 5};
+
+	for (double decade = panel->low_ns; decade < panel->high_ns * 1.001; decade *= 10) {
+		for (unsigned i = 0; i < 3 && decade * steps[i] <= panel->high_ns * 1.001; i++) {
+			double y = y_of(panel, decade * steps[i]);
+
+			printf("<line x1='%.0f' y1='%.1f' x2='%.0f' y2='%.1f' stroke='%s'/>\n",
+				LEFT, y, WIDTH - RIGHT, y, i ? "#eee" : "#ccc");
+			printf("<text x='%.0f' y='%.1f' text-anchor='end'%s>%g</text>\n", LEFT - 8,
+				y + 4, i ? " fill='#888'" : "", decade * steps[i]);
+		}
+	}
+	printf("<text x='%.0f' y='%.1f'>ns per item</text>\n", 16.0, panel->y + TOP - 14);
+}
+
+static void print_x_axis(const struct panel *panel)
+{
+	double step = panel->log_x ? 4 : 1;
 	char text[32];
 
-	for (double ns = plot->low_ns; ns <= plot->high_ns * 1.001; ns *= 10) {
-		double y = y_of(plot, ns);
-
-		printf("<line x1='%.0f' y1='%.1f' x2='%.0f' y2='%.1f' stroke='#ddd'/>\n", LEFT, y,
-			WIDTH - RIGHT, y);
-		printf("<text x='%.0f' y='%.1f' text-anchor='end'>%g</text>\n", LEFT - 8, y + 4,
-			ns);
+	if (panel->log_x && panel->last_x / panel->first_x > 1e4 && !panel->row->bytes)
+		step = 10;
+	for (double x = panel->first_x; x <= panel->last_x * 1.001;
+		x = panel->log_x ? x * step : x + step) {
+		print_x(panel, x, text, sizeof text);
+		printf("<text x='%.1f' y='%.0f' text-anchor='middle'>%s</text>\n", x_of(panel, x),
+			panel->y + HEIGHT - BOTTOM + 18, text);
 	}
-	for (double kib = plot->first_kib; kib <= plot->last_kib; kib *= 4) {
-		print_size(kib, text, sizeof text);
-		printf("<text x='%.1f' y='%.0f' text-anchor='middle'>%s</text>\n", x_of(plot, kib),
-			HEIGHT - BOTTOM + 20, text);
-	}
-	printf("<text x='%.0f' y='%.0f' text-anchor='middle'>bytes of page tables</text>\n",
-		(LEFT + WIDTH - RIGHT) / 2, HEIGHT - 14);
-	printf("<text x='%.0f' y='%.0f'>ns per translation</text>\n", LEFT - 50, TOP - 14);
+	printf("<text x='%.0f' y='%.0f' text-anchor='middle'>%s</text>\n",
+		(LEFT + WIDTH - RIGHT) / 2, panel->y + HEIGHT - 16, panel->row->x_label);
 }
 
-static void print_caches(const struct plot *plot, const struct run *run)
+static void print_caches(const struct panel *panel, const struct run *run)
 {
 	for (size_t i = 0; i < run->caches; i++) {
-		double kib = run->cache[i].bytes / 1024, x = x_of(plot, kib);
+		double kib = run->cache[i].bytes / 1024, x = x_of(panel, kib);
 
-		if (kib < plot->first_kib || kib > plot->last_kib)
+		if (kib < panel->first_x || kib > panel->last_x)
 			continue;
 		printf("<line x1='%.1f' y1='%.0f' x2='%.1f' y2='%.0f' stroke='#999' "
-		       "stroke-dasharray='4 4'/>\n",
-			x, TOP, x, HEIGHT - BOTTOM);
-		printf("<text x='%.1f' y='%.0f' fill='#666'>L%d</text>\n", x + 4, TOP + 12,
-			run->cache[i].level);
+		       "stroke-dasharray='2 4'/>\n",
+			x, panel->y + TOP, x, panel->y + HEIGHT - BOTTOM);
+		printf("<text x='%.1f' y='%.0f' fill='#666' text-anchor='end'>L%d</text>\n", x - 4,
+			panel->y + TOP + 12, run->cache[i].level);
 	}
 }
 
-static void print_line(const struct plot *plot, size_t index)
+static void print_series(const struct panel *panel, size_t index)
 {
-	const struct line *line = &plot->line[index];
+	const struct series *series = &panel->set->series[index];
 	const char *stroke = color[index % (sizeof color / sizeof color[0])];
-	double y = TOP + 20.0 * (double)index + 10;
+	const char *dash = strstr(series->who, "pagewalk") ? "" : " stroke-dasharray='6 3'";
+	double y = panel->y + TOP + 34.0 * (double)index + 6;
+	char text[96];
 
-	printf("<polyline fill='none' stroke='%s' stroke-width='2' points='", stroke);
-	for (size_t i = 0; i < line->dots; i++)
-		printf("%.1f,%.1f ", x_of(plot, line->dot[i].kib), y_of(plot, line->dot[i].ns));
+	printf("<polyline fill='none' stroke='%s' stroke-width='2'%s points='", stroke, dash);
+	for (size_t i = 0; i < series->dots; i++)
+		printf("%.1f,%.1f ", x_of(panel, series->dot[i].x), y_of(panel, series->dot[i].ns));
 	printf("'/>\n");
-	printf("<line x1='%.0f' y1='%.1f' x2='%.0f' y2='%.1f' stroke='%s' stroke-width='3'/>\n",
-		WIDTH - RIGHT + 16, y, WIDTH - RIGHT + 40, y, stroke);
-	printf("<text x='%.0f' y='%.1f'>%s</text>\n", WIDTH - RIGHT + 46, y + 4, line->who);
+	for (size_t i = 0; i < series->dots; i++)
+		printf("<circle cx='%.1f' cy='%.1f' r='2.5' fill='%s'/>\n",
+			x_of(panel, series->dot[i].x), y_of(panel, series->dot[i].ns), stroke);
+	printf("<line x1='%.0f' y1='%.1f' x2='%.0f' y2='%.1f' stroke='%s' stroke-width='3'%s/>\n",
+		WIDTH - RIGHT + 16, y, WIDTH - RIGHT + 46, y, stroke, dash);
+	printf("<text x='%.0f' y='%.1f'>%s</text>\n", WIDTH - RIGHT + 54, y + 4, series->who);
+	growth_describe(panel->row, series, text, sizeof text);
+	printf("<text x='%.0f' y='%.1f' fill='#666'>%s</text>\n", WIDTH - RIGHT + 54, y + 19, text);
+}
+
+static void print_panel(struct panel *panel, const struct run *run)
+{
+	set_bounds(panel);
+	printf("<text x='%.0f' y='%.0f' font-size='16'>%s</text>\n", LEFT, panel->y + 26,
+		panel->row->title);
+	print_y_axis(panel);
+	print_x_axis(panel);
+	if (panel->row->bytes)
+		print_caches(panel, run);
+	for (size_t i = 0; i < panel->set->count; i++)
+		print_series(panel, i);
 }
 
 void plot_print(const struct run *run)
 {
-	static struct plot plot;
+	static struct series_set set;
+	size_t panels = 0;
 
-	collect(&plot, run);
-	if (!plot.lines) {
-		fprintf(stderr, "pagewalk_bench_report: no sweep/... among the benchmarks\n");
+	for (size_t i = 0; i < growth_count; i++)
+		panels += series_collect(&set, run, growth_rows[i].section);
+	if (!panels) {
+		fprintf(stderr, "pagewalk_bench_report: nothing to plot among the benchmarks\n");
 		exit(1);
 	}
 	printf("<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 %.0f %.0f' "
 	       "font-family='sans-serif' font-size='13'>\n"
 	       "<rect width='100%%' height='100%%' fill='white'/>\n"
-	       "<text x='%.0f' y='20'>Random translation against the size of the tables: "
-	       "%s</text>\n",
-		WIDTH, HEIGHT, LEFT, run->machine);
-	print_axes(&plot);
-	print_caches(&plot, run);
-	for (size_t i = 0; i < plot.lines; i++)
-		print_line(&plot, i);
+	       "<text x='%.0f' y='18' fill='#666'>%s</text>\n",
+		WIDTH, HEIGHT * (double)panels + 24, LEFT, run->machine);
+	panels = 0;
+	for (size_t i = 0; i < growth_count; i++) {
+		struct panel panel = {.row = &growth_rows[i], .set = &set};
+
+		panel.y = 24 + HEIGHT * (double)panels;
+		if (series_collect(&set, run, growth_rows[i].section)) {
+			print_panel(&panel, run);
+			panels++;
+		}
+	}
 	printf("</svg>\n");
 }
