@@ -2,10 +2,6 @@
 /* What guests share. */
 #include "lib.h"
 
-/* gcc may turn copies and initialisers into calls of these, also without a C library. */
-void *memcpy(void *to, const void *from, size_t bytes);
-void *memset(void *to, int value, size_t bytes);
-
 void *memcpy(void *to, const void *from, size_t bytes)
 {
 	void *start = to;
@@ -20,6 +16,28 @@ void *memset(void *to, int value, size_t bytes)
 
 	__asm__ volatile("rep stosb" : "+D"(to), "+c"(bytes) : "a"(value) : "memory");
 	return start;
+}
+
+void *memmove(void *to, const void *from, size_t bytes)
+{
+	char *out = to;
+	const char *in = from;
+
+	if (out <= in)
+		return memcpy(to, from, bytes);
+	while (bytes--)
+		*(volatile char *)&out[bytes] = in[bytes];
+	return to;
+}
+
+int memcmp(const void *a, const void *b, size_t bytes)
+{
+	const volatile unsigned char *x = a, *y = b;
+
+	for (size_t i = 0; i < bytes; i++)
+		if (x[i] != y[i])
+			return x[i] < y[i] ? -1 : 1;
+	return 0;
 }
 
 static uint32_t failures;

@@ -29,6 +29,12 @@ uint32_t guest_failures(void);
 #define GUEST_EXPECT_EQ(got, wanted) guest_expect_eq(__FILE__, __LINE__, (got), (wanted))
 bool guest_expect_eq(const char *file, uint32_t line, uint64_t got, uint64_t wanted);
 
+/* Compilers may turn copies, comparisons and initialisers into calls of these. */
+void *memcpy(void *to, const void *from, size_t bytes);
+void *memmove(void *to, const void *from, size_t bytes);
+void *memset(void *to, int value, size_t bytes);
+int memcmp(const void *a, const void *b, size_t bytes);
+
 static inline void guest_out8(uint16_t port, uint8_t value)
 {
 	__asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port) : "memory");

@@ -12,6 +12,7 @@
 #define PTE_WRITE_THROUGH (UINT64_C(1) << 3)
 #define PTE_CACHE_DISABLE (UINT64_C(1) << 4)
 #define PTE_ACCESSED      (UINT64_C(1) << 5)
+#define PTE_DIRTY         (UINT64_C(1) << 6)
 #define PTE_LARGE         (UINT64_C(1) << 7) /* above level 0 */
 #define PTE_PAT_4K        (UINT64_C(1) << 7) /* at level 0 */
 #define PTE_GLOBAL        (UINT64_C(1) << 8)
@@ -58,6 +59,14 @@ static inline uint64_t x86_read_cr2(void)
 static inline void x86_write_cr2(uint64_t value)
 {
 	__asm__ volatile("mov %0, %%cr2" : : "r"((unsigned long)value));
+}
+
+static inline uint64_t x86_read_cr3(void)
+{
+	unsigned long value;
+
+	__asm__ volatile("mov %%cr3, %0" : "=r"(value));
+	return value;
 }
 
 static inline void x86_write_cr3(uint64_t value)

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/* Cases for nested page tables. APM vol. 2, "Nested Paging", "Nested versus Guest Page Faults". */
+#include "nested_case.h"
+#include "svm.h"
+
+#define CODE_READ  SVM_FAULT_USER
+#define CODE_WRITE (SVM_FAULT_USER | SVM_FAULT_WRITE)
+#define MAX_LEVEL  3
+
+static unsigned leaf_levels(void)
+{
+	return x86_extended_edx() & CPUID_EDX_1G ? 3 : 2;
+}
+
+/* What the error code says of the access itself. */
+static uint64_t access_code(const struct nested_case *c)
+{
+	if (c->access & GUEST_ACCESS_WRITE)
+		return CODE_WRITE;
+	if (!(c->access & GUEST_ACCESS_FETCH))
+		return CODE_READ;
+	return CODE_READ | (c->control & SVM_CONTROL_NO_NXE && !(c->control & SVM_CONTROL_SMEP)
+					   ? 0
+					   : SVM_FAULT_FETCH);
+}
+
+static void expect_done(const struct nested_case *c)
+{
+	const struct nested_vector vector = {.kind = NESTED_DONE};
+
+	nested_case_run(c, &vector);
+}
+
+/* A fault with these bits beside those that tell the access. */
+static void expect_fault(const struct nested_case *c, uint64_t bits)
+{
+	struct nested_vector vector = {.kind = NESTED_VIOLATION};
+
+	if (c->subject == NESTED_PAGE) {
+		vector.qualification = SVM_FAULT_FINAL | access_code(c) | bits;
+		vector.place = NESTED_AT_PAGE;
+	} else {
+		vector.qualification = SVM_FAULT_TABLE | CODE_WRITE | bits;
+		vector.place = c->subject == NESTED_PML4 ? NESTED_AT_CODE_ENTRY : NESTED_AT_ENTRY;
+	}
+	nested_case_run(c, &vector);
+}
+
+static const uint32_t accesses[] = {
+	GUEST_ACCESS_READ,
+	GUEST_ACCESS_WRITE,
+	GUEST_ACCESS_WRITE | NESTED_ACCESS_CHANGE,
+	GUEST_ACCESS_WRITE | NESTED_ACCESS_EXCHANGE,
+	GUEST_ACCESS_FETCH,
+	GUEST_ACCESS_READ | GUEST_ACCESS_USER,
+	GUEST_ACCESS_WRITE | GUEST_ACCESS_USER,
+	GUEST_ACCESS_FETCH | GUEST_ACCESS_USER,
+};
+#define ACCESSES (sizeof accesses / sizeof accesses[0])
+
+/* Each right taken away at each level of each page size. */
+static void try_rights(const struct nested_case *base)
+{
+	struct nested_case c = *base;
+	bool table = c.subject != NESTED_PAGE;
+	bool write = table || c.access & GUEST_ACCESS_WRITE;
+	bool fetch = !table && c.access & GUEST_ACCESS_FETCH;
+
+	expect_done(&c);
+	c.clear = PTE_PRESENT;
+	expect_fault(&c, 0);
+	c.clear = PTE_USER;
+	expect_fault(&c, SVM_FAULT_PRESENT);
+	c.clear = PTE_WRITE;
+	if (write)
+		expect_fault(&c, SVM_FAULT_PRESENT);
+	else
+		expect_done(&c);
+	c.clear = 0;
+	c.set = PTE_NO_EXECUTE;
+	if (c.control & SVM_CONTROL_NO_NXE)
+		expect_fault(&c, SVM_FAULT_PRESENT | SVM_FAULT_RESERVED);
+	else if (fetch)
+		expect_fault(&c, SVM_FAULT_PRESENT);
+	else
+		expect_done(&c);
+}
+
+static bool is_reserved(unsigned bit, unsigned level, unsigned leaf)
+{
+	unsigned width = x86_cpuid(0x80000008u).eax & 255;
+
+	if (bit >= width && bit < 52)
+		return true;
+	if (level == 3)
+		return bit == 7 || bit == 8;
+	/* Bit 12 of a huge page is PAT. */
+	return level == leaf && level > 0 && bit > 12 && bit < 12 + 9 * level;
+}
+
+/* Each bit that is reserved; then the same bit in an entry that is not present. */
+static void try_reserved(const struct nested_case *base)
+{
+	struct nested_case c = *base;
+
+	for (unsigned bit = 3; bit < 63; bit++) {
+		if (!is_reserved(bit, c.level, c.leaf))
+			continue;
+		c.set = UINT64_C(1) << bit;
+		c.clear = 0;
+		expect_fault(&c, SVM_FAULT_PRESENT | SVM_FAULT_RESERVED);
+		c.clear = PTE_PRESENT;
+		expect_fault(&c, 0);
+	}
+}
+
+/* Bits that mean nothing to the processor, or nothing here. */
+static void try_ignored(const struct nested_case *base)
+{
+	struct nested_case c = *base;
+
+	for (unsigned bit = 9; bit < 63; bit++) {
+		if (bit == 12)
+			bit = 52;
+		c.set = UINT64_C(1) << bit;
+		expect_done(&c);
+	}
+}
+
+static void for_each_place(const struct nested_case *base, void (*try)(const struct nested_case *c))
+{
+	struct nested_case c = *base;
+
+	for (c.leaf = 0; c.leaf < leaf_levels(); c.leaf++)
+		for (c.level = c.leaf; c.level <= MAX_LEVEL; c.level++)
+			try(&c);
+}
+
+static void for_each_access(uint32_t control, void (*try)(const struct nested_case *c))
+{
+	struct nested_case c = {.subject = NESTED_PAGE, .control = control};
+
+	for (unsigned i = 0; i < ACCESSES; i++) {
+		c.access = accesses[i];
+		for_each_place(&c, try);
+	}
+}
+
+static void for_each_table(uint32_t control, void (*try)(const struct nested_case *c))
+{
+	struct nested_case c = {.control = control};
+
+	for (unsigned i = 0; i < ACCESSES; i++) {
+		c.access = accesses[i];
+		for (c.subject = NESTED_PT; c.subject <= NESTED_PML4; c.subject++)
+			for_each_place(&c, try);
+	}
+}
+
+void nested_cases(void)
+{
+	static const struct {
+		const char *pages, *tables;
+		uint32_t control;
+	} hosts[] = {
+		{"rights of pages", "rights of tables", 0},
+		{"rights of pages, NXE off", "rights of tables, NXE off", SVM_CONTROL_NO_NXE},
+		{"rights of pages, SMEP on", "rights of tables, SMEP on", SVM_CONTROL_SMEP},
+		{"rights of pages, NXE off, SMEP on", "rights of tables, NXE off, SMEP on",
+			SVM_CONTROL_NO_NXE | SVM_CONTROL_SMEP},
+	};
+
+	for (unsigned i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
+		if (hosts[i].control & SVM_CONTROL_SMEP && !svm_has_smep()) {
+			nested_skip(hosts[i].pages, "the processor has no SMEP");
+			continue;
+		}
+		nested_group(hosts[i].pages);
+		for_each_access(hosts[i].control, try_rights);
+		nested_group(hosts[i].tables);
+		for_each_table(hosts[i].control, try_rights);
+	}
+	nested_group("reserved bits of pages");
+	for_each_access(0, try_reserved);
+	nested_group("reserved bits of tables");
+	for_each_table(0, try_reserved);
+	nested_group("ignored bits");
+	for_each_access(0, try_ignored);
+}

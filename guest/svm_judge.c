@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* What a nested page fault says for sure, and what emulators say instead. */
+#include "nested_case.h"
+#include "svm.h"
+
+const uint64_t nested_vector_mask = ~UINT64_C(0);
+
+uint64_t nested_second_accessed(const struct nested_case *c)
+{
+	(void)c;
+	return PTE_ACCESSED;
+}
+
+uint64_t nested_second_dirty(const struct nested_case *c)
+{
+	(void)c;
+	return PTE_DIRTY;
+}
+
+uint64_t nested_defined(const struct nested_case *c, const struct nested_exit *end)
+{
+	(void)c;
+	(void)end;
+	return ~UINT64_C(0);
+}
+
+/* QEMU without acceleration. Bits of the error code that it leaves out, each with its reason. */
+static const char *left_out_by_tcg(const struct nested_case *c, uint64_t wanted, uint64_t got)
+{
+	uint64_t left_out = wanted & ~got;
+	const char *why = NULL;
+
+	if (got & ~wanted)
+		return NULL;
+	if (left_out & SVM_FAULT_PRESENT && wanted & SVM_FAULT_RESERVED) {
+		left_out &= ~SVM_FAULT_PRESENT;
+		why = "tcg: faults for reserved bits come without P";
+	}
+	if (left_out & SVM_FAULT_WRITE && wanted & SVM_FAULT_FINAL && c->access & NESTED_CHANGES) {
+		left_out &= ~SVM_FAULT_WRITE;
+		why = "tcg: what is changed is first read, and the fault is that of a read";
+	}
+	if (left_out & SVM_FAULT_FETCH && c->control & SVM_CONTROL_NO_NXE) {
+		left_out &= ~SVM_FAULT_FETCH;
+		why = "tcg: with NXE off, SMEP does not tell fetches from reads";
+	}
+	return left_out ? NULL : why;
+}
+
+const char *nested_deviation(const struct nested_case *c, const struct nested_wanted *wanted,
+	const struct nested_exit *end)
+{
+	uint64_t code = wanted->qualification;
+
+	if (wanted->kind != NESTED_VIOLATION)
+		return NULL;
+	/* The manual does not say whether a fault on a table's entry tells the entry's address. */
+	if (end->kind == NESTED_VIOLATION && end->qualification == code && code & SVM_FAULT_TABLE &&
+		end->gpa == (wanted->gpa & ~UINT64_C(4095)))
+		return "EXITINFO2 tells the table, not the entry";
+	if (!nested_has_word("tcg"))
+		return NULL;
+	if (end->kind == NESTED_VIOLATION && end->gpa == wanted->gpa)
+		return left_out_by_tcg(c, code, end->qualification);
+	if (end->kind == NESTED_DONE && code & SVM_FAULT_RESERVED && c->level == 3 &&
+		c->set == PTE_GLOBAL)
+		return "tcg: bit 8 of a PML4E is not reserved";
+	return NULL;
+}
