@@ -1,9 +1,9 @@
 # shellcheck shell=sh disable=SC2154,SC2034 # variables are shared with run.sh
 # SPDX-License-Identifier: MIT
 # Starts a box and waits for it. Sourced by run.sh, which sets work, cache, limit, memory, cpu and
-# verbose and defines refuse. Files in work: box.cpio.gz goes in; console.log (the kernel's messages),
-# results (the second serial line), events (its marked lines) and box.out (the emulator's own words)
-# come out.
+# verbose and defines refuse; and by boot.sh, for the emulators alone. Files in work: box.cpio.gz
+# goes in; console.log (the kernel's messages), results (the second serial line), events (its marked
+# lines) and box.out (the emulator's own words) come out.
 
 # quiet: each character on the emulated line costs thousands of instructions. Self-tests of the
 # kernel's ciphers, its own mitigations and its certificates took three quarters of Bochs's start
@@ -17,22 +17,24 @@ start() { # COMMAND...
   box=$!
 }
 
+start_qemu() { # ARGUMENT...
+  start qemu-system-x86_64 -accel tcg -cpu "${cpu:-max,+svm,+npt,+la57}" -m "${memory:-1024}" \
+    -no-user-config -nodefaults -display none -no-reboot \
+    -serial file:console.log -serial file:results "$@"
+}
+
 start_tcg_svm() {
   ln -sf "$cache/kernel/vmlinuz" "$work/vmlinuz" # its path may hold what QEMU takes for syntax
   # TSC and delays are real time here: the kernel had better measure them.
-  start qemu-system-x86_64 -accel tcg -cpu "${cpu:-max,+svm,+npt,+la57}" -m "${memory:-1024}" \
-    -no-user-config -nodefaults -display none -no-reboot \
-    -serial file:console.log -serial file:results \
-    -kernel vmlinuz -initrd box.cpio.gz \
+  start_qemu -kernel vmlinuz -initrd box.cpio.gz \
     -append "$(printf '%s' "$kernel_arguments" | sed 's/ lpj=[0-9]*//')"
 }
 
-# Bochs cannot load a kernel by itself: a CD does.
-make_cd() {
+# Bochs cannot load a kernel by itself: a CD does. GRUB's commands are on standard input.
+make_cd() { # FILE...
   mkdir -p "$work/cd/boot/grub"
-  cp "$cache/kernel/vmlinuz" "$work/box.cpio.gz" "$work/cd/boot/"
-  printf '%s\n' 'set timeout=0' "linux /boot/vmlinuz $kernel_arguments" \
-    'initrd /boot/box.cpio.gz' 'boot' >"$work/cd/boot/grub/grub.cfg"
+  cp "$@" "$work/cd/boot/"
+  { echo 'set timeout=0' && cat && echo boot; } >"$work/cd/boot/grub/grub.cfg"
   grub-mkrescue -o "$work/box.iso" "$work/cd" >"$work/box.out" 2>&1 ||
     refuse "grub-mkrescue fails: $(tail -n 1 "$work/box.out")"
 }
@@ -78,11 +80,18 @@ start_screen() {
   done
 }
 
-start_bochs_vmx() {
-  make_cd
+start_bochs() {
   write_bochsrc
   start_screen
   start env DISPLAY=":$(cat "$work/screen")" bochs -q -f bochsrc -rc continue
+}
+
+start_bochs_vmx() {
+  make_cd "$cache/kernel/vmlinuz" "$work/box.cpio.gz" <<END
+linux /boot/vmlinuz $kernel_arguments
+initrd /boot/box.cpio.gz
+END
+  start_bochs
 }
 
 # mawk would hold back its input until a buffer is full.

@@ -4,7 +4,7 @@
 # with sudo; and Debian's cloud kernel, unpacked into PW_HOSTS_DIR (default: build/hosts in the
 # project) and never installed on this machine. What is there already is not fetched again.
 #
-# usage: setup.sh [tcg-svm | bochs-vmx]...    without a name: both
+# usage: setup.sh [--no-kernel] [tcg-svm | bochs-vmx]...    without a name: both
 #
 # Exit status: 0 ready, 125 not possible here; the last line on standard error says why.
 set -eu
@@ -74,6 +74,11 @@ get_kernel() {
   rm -rf "$fresh"
 }
 
+kernel=yes
+if [ "${1:-}" = --no-kernel ]; then
+  kernel=
+  shift
+fi
 if [ $# -eq 0 ]; then set -- tcg-svm bochs-vmx; fi
 packages="busybox-static cpio"
 tools="busybox cpio gzip"
@@ -102,4 +107,4 @@ need $packages || refuse "these packages cannot all be installed: $packages"
 for tool in $tools; do
   command -v "$tool" >/dev/null 2>&1 || refuse "$tool is missing (Debian packages: $packages)"
 done
-get_kernel
+if [ -n "$kernel" ]; then get_kernel; fi
