@@ -2,6 +2,8 @@
 /*
  * levels/FORMAT-LEVELS/pagewalk: one by one, random, 16 MiB in 4 KiB pages, by the number of
  * levels. x86's and RISC-V's; the tables fit the second-level cache and differ by a few pages only.
+ * The formats are copies: so all are walked by the same code, which reads the row, and not one of
+ * them by code that was made for it.
  */
 #include "bench.h"
 #include "kinds.h"
@@ -33,6 +35,7 @@ static const struct row {
 
 struct levels {
 	struct image image;
+	struct pw_format format;
 	struct pw_window window;
 	struct pw_memory memory;
 	struct pw_space space;
@@ -95,7 +98,8 @@ static void open_levels(struct bench *bench)
 	l->memory.window_count = 1;
 	l->memory.allocate_table = allocate_table;
 	l->memory.ctx = l;
-	want(pw_space_init(&l->space, row->format, image_take(&l->image), &l->memory));
+	l->format = *row->format;
+	want(pw_space_init(&l->space, &l->format, image_take(&l->image), &l->memory));
 	map_all(l);
 	for (unsigned i = 0; i < LIST; i++)
 		l->va[i] = VA + rng_below(&rng, PAGES) * TABLE_BYTES + (rng_next(&rng) & 0xff8);

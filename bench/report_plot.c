@@ -42,6 +42,14 @@ static double y_of(const struct panel *panel, double ns)
 	       (HEIGHT - TOP - BOTTOM) * log10(ns / panel->low_ns) / span;
 }
 
+/* To 1, 2 or 5 times a power of ten. */
+static double round_down(double value)
+{
+	double decade = pow(10, floor(log10(value) + 1e-9)), digit = value / decade;
+
+	return decade * (digit >= 5 - 1e-9 ? 5 : digit >= 2 - 1e-9 ? 2 : 1);
+}
+
 static void set_bounds(struct panel *panel)
 {
 	double low = INFINITY, high = 0;
@@ -59,8 +67,8 @@ static void set_bounds(struct panel *panel)
 		}
 	}
 	panel->log_x = panel->last_x > 16 * panel->first_x;
-	panel->low_ns = pow(10, floor(log10(low)));
-	panel->high_ns = pow(10, ceil(log10(high)));
+	panel->low_ns = round_down(low);
+	panel->high_ns = 10 / round_down(10 / high);
 	if (panel->high_ns <= panel->low_ns)
 		panel->high_ns = panel->low_ns * 10;
 }
@@ -87,14 +95,17 @@ static void print_y_axis(const struct panel *panel)
 {
 	static const double steps[] = {1, 2, 5};
 
-	for (double decade = panel->low_ns; decade < panel->high_ns * 1.001; decade *= 10) {
-		for (unsigned i = 0; i < 3 && decade * steps[i] <= panel->high_ns * 1.001; i++) {
-			double y = y_of(panel, decade * steps[i]);
+	for (double decade = pow(10, floor(log10(panel->low_ns))); decade <= panel->high_ns;
+		decade *= 10) {
+		for (unsigned i = 0; i < 3; i++) {
+			double ns = decade * steps[i], y = y_of(panel, ns);
 
+			if (ns < panel->low_ns * 0.999 || ns > panel->high_ns * 1.001)
+				continue;
 			printf("<line x1='%.0f' y1='%.1f' x2='%.0f' y2='%.1f' stroke='%s'/>\n",
 				LEFT, y, WIDTH - RIGHT, y, i ? "#eee" : "#ccc");
 			printf("<text x='%.0f' y='%.1f' text-anchor='end'%s>%g</text>\n", LEFT - 8,
-				y + 4, i ? " fill='#888'" : "", decade * steps[i]);
+				y + 4, i ? " fill='#888'" : "", ns);
 		}
 	}
 	printf("<text x='%.0f' y='%.1f'>ns per item</text>\n", 16.0, panel->y + TOP - 14);
@@ -102,11 +113,9 @@ static void print_y_axis(const struct panel *panel)
 
 static void print_x_axis(const struct panel *panel)
 {
-	double step = panel->log_x ? 4 : 1;
+	double step = !panel->log_x ? 1 : panel->row->bytes ? 4 : 10;
 	char text[32];
 
-	if (panel->log_x && panel->last_x / panel->first_x > 1e4 && !panel->row->bytes)
-		step = 10;
 	for (double x = panel->first_x; x <= panel->last_x * 1.001;
 		x = panel->log_x ? x * step : x + step) {
 		print_x(panel, x, text, sizeof text);
