@@ -190,6 +190,7 @@ static void find_names(
 
 	switch (format->family) {
 	case PW_FAMILY_X86:
+	case PW_FAMILY_NPT:
 		lists[0] = wide && format->levels == 3 && level == 2 ? x86_pdpte_names : x86_names;
 		lists[1] = wide ? x86_wide_names : NULL;
 		lists[2] = format->key_bits != 0 ? x86_key_names : NULL;

@@ -13,7 +13,8 @@ static uint64_t table_accessed(const struct pw_space *space)
 {
 	const struct pw_format *format = space->format;
 
-	if (format->family != PW_FAMILY_X86 && format->family != PW_FAMILY_EPT)
+	if (format->family != PW_FAMILY_X86 && format->family != PW_FAMILY_EPT &&
+		format->family != PW_FAMILY_NPT)
 		return 0;
 	return format->level[0].page.accessed;
 }
@@ -32,7 +33,7 @@ static uint64_t page_flags(
 	return shape->accessed | shape->dirty;
 }
 
-static uint64_t marked(
+uint64_t pw_step_marked(
 	const struct pw_space *space, pw_access access, const struct pw_trace_step *step)
 {
 	if (step->kind == PW_PAGE)
@@ -46,7 +47,7 @@ static uint64_t marked(
 static enum pw_status mark(
 	const struct pw_space *space, pw_access access, struct pw_trace_step *step)
 {
-	uint64_t entry = marked(space, access, step);
+	uint64_t entry = pw_step_marked(space, access, step);
 	enum pw_status status;
 
 	if (entry == step->entry)

@@ -19,6 +19,7 @@ static bool holes_are_cached(const struct pw_build *b, const struct pw_run *run)
 	case PW_FAMILY_X86:
 		return pw_is_in_registers(b, run->level);
 	case PW_FAMILY_EPT:
+	case PW_FAMILY_NPT:
 	case PW_FAMILY_ARM:
 		return false;
 	default:

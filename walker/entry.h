@@ -22,6 +22,13 @@
 #define PW_SPACE_PDPTE     32u /* the root is the four PDPTE registers */
 #define PW_SPACE_CET       64u
 
+/* struct pw_space.stage2 */
+#define PW_STAGE2_TABLES_WRITTEN 1u /* a stage-1 table's entry is read as if it were written */
+#define PW_STAGE2_SHADOW_STACK   2u /* EPTP bit 7 */
+#define PW_STAGE2_ADVANCED       4u /* EPT: exit qualification bits 9-11 */
+#define PW_STAGE2_FETCH_BIT      8u /* NPT: the I/D bit of EXITINFO1 is in use */
+#define PW_STAGE2_GMET           16u
+
 /* struct pw_space.engine */
 enum pw_engine {
 	PW_ENGINE_ANY,    /* the format as run-time data */

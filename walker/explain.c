@@ -1,33 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* One line of text about a result, without a C library. */
 #include "access.h"
-
-struct text {
-	char *at;
-	size_t left; /* without the terminator */
-};
-
-static void put(struct text *text, const char *words)
-{
-	while (*words && text->left) {
-		*text->at++ = *words++;
-		text->left--;
-	}
-}
-
-static void put_hex(struct text *text, uint64_t value)
-{
-	char digits[17];
-	unsigned at = sizeof digits - 1;
-
-	digits[at] = '\0';
-	do {
-		digits[--at] = "0123456789abcdef"[value & 15];
-		value >>= 4;
-	} while (value);
-	put(text, "0x");
-	put(text, &digits[at]);
-}
+#include "text.h"
 
 static void put_level(struct text *text, int level)
 {
@@ -35,21 +9,6 @@ static void put_level(struct text *text, int level)
 
 	put(text, " at level ");
 	put(text, level >= 0 && level < PW_MAX_LEVELS ? digit : "?");
-}
-
-static void put_rights(struct text *text, const struct pw_result *r)
-{
-	char letters[5] = "----";
-
-	if (r->rights & PW_R)
-		letters[0] = 'r';
-	if (r->rights & PW_W)
-		letters[1] = 'w';
-	if (r->rights & PW_X)
-		letters[2] = 'x';
-	if (r->rights & PW_U)
-		letters[3] = 'u';
-	put(text, letters);
 }
 
 static const char *const rule_text[] = {
@@ -113,7 +72,7 @@ const char *pw_explain(const struct pw_result *r, char *text, size_t size)
 		put(&out, " (");
 		put(&out, pw_size_name(r->page_size));
 		put(&out, " page, ");
-		put_rights(&out, r);
+		put_rights(&out, r->rights);
 		put(&out, ")");
 	} else if (r->status == PW_NON_CANONICAL) {
 		put_hex(&out, r->va);

@@ -11,6 +11,8 @@ static const struct pw_format *const formats[] = {
 	&pw_format_x86_64_la57,
 	&pw_format_ept_4,
 	&pw_format_ept_5,
+	&pw_format_npt_4,
+	&pw_format_npt_5,
 	&pw_format_armv7_short,
 	&pw_format_armv7_lpae,
 	&pw_format_arm64_4k,

@@ -18,6 +18,10 @@ PW_INLINE bool pw_is_pdpte(const struct pw_space *space, const struct pw_trace_s
 	       step->level == 2;
 }
 
+/* The step's entry with the flags that hardware sets for an access that it allows. */
+uint64_t pw_step_marked(
+	const struct pw_space *space, pw_access access, const struct pw_trace_step *step);
+
 /* The answer of a walk that never held still: the entry that changed, as it was walked. */
 PW_INLINE enum pw_status pw_unstable(const struct pw_space *space, pw_va va,
 	const struct pw_trace_step *changed, struct pw_result *result)

@@ -134,6 +134,15 @@ void pw_space_finish(struct pw_space *space)
 	}
 }
 
+void pw_space_move(struct pw_space *space, const struct pw_memory *memory)
+{
+	space->memory = memory;
+	space->window = (struct pw_window){.size = 0};
+	space->window_reach = space->quick_reach = 0;
+	space->quick_accesses = 0;
+	space->engine = PW_ENGINE_ANY;
+}
+
 uint64_t pw_root_align(const struct pw_format *format)
 {
 	if (format->root_align || !format->levels)
@@ -180,6 +189,8 @@ enum pw_status pw_space_init_rules(struct pw_space *space, const struct pw_forma
 	if (!rules)
 		rules = &none;
 
+	format = pw_stage2_row(format, rules);
+
 	enum pw_status status = pw_space_prepare(space, format, root, memory, rules->pa_bits);
 
 	if (status != PW_OK)
@@ -189,9 +200,7 @@ enum pw_status pw_space_init_rules(struct pw_space *space, const struct pw_forma
 			return PW_E_ARGUMENT;
 		space->extension = PW_ONE_EXTENDED;
 	}
-	/* X without R: entry[2:0] = 100b, whatever the memory type. */
-	if (rules->ept_no_execute_only && format->family == PW_FAMILY_EPT)
-		space->illegal_low6 = UINT64_C(0x1010101010101010);
+	pw_stage2_apply(space, rules);
 	if (format->family == PW_FAMILY_RISCV)
 		apply_riscv(space, rules);
 	if (format->family == PW_FAMILY_ARM)

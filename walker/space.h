@@ -9,8 +9,17 @@
 PW_NODISCARD enum pw_status pw_space_prepare(struct pw_space *space, const struct pw_format *format,
 	pw_pa root, const struct pw_memory *memory, unsigned pa_bits);
 
+/* Puts a finished space over another memory, which has no windows. */
+void pw_space_move(struct pw_space *space, const struct pw_memory *memory);
+
 /* After all rules are in: makes the quick path's tables, if one serves this space. */
 void pw_space_finish(struct pw_space *space);
+
+/* The row that the rules choose: EPT with mode-based execute control has its own. */
+const struct pw_format *pw_stage2_row(const struct pw_format *format, const struct pw_rules *rules);
+
+/* The rules of EPT and NPT, into a space that is prepared. Other families are left alone. */
+void pw_stage2_apply(struct pw_space *space, const struct pw_rules *rules);
 
 /* The alignment in bytes that a root must have. */
 uint64_t pw_root_align(const struct pw_format *format);

@@ -48,7 +48,8 @@ static const char *difference_of_pages(
 		return "global";
 	if (r->key != twin->key)
 		return "key";
-	if (format->family == PW_FAMILY_X86 && r->memory_type != twin->pat_index)
+	if ((format->family == PW_FAMILY_X86 || format->family == PW_FAMILY_NPT) &&
+		r->memory_type != twin->pat_index)
 		return "memory type";
 	return NULL;
 }

@@ -83,7 +83,8 @@ static inline const char *world_difference(
 		return "global";
 	if (w->software && !!(r->entry & w->software) != cell->software)
 		return "software bit";
-	if (w->format->family != PW_FAMILY_X86 && w->format->family != PW_FAMILY_EPT)
+	if (w->format->family != PW_FAMILY_X86 && w->format->family != PW_FAMILY_EPT &&
+		w->format->family != PW_FAMILY_NPT)
 		return NULL;
 	if (r->accessed != cell->accessed)
 		return "accessed";
@@ -218,6 +219,7 @@ static inline uint64_t world_software_bit(const struct pw_format *format)
 {
 	switch (format->family) {
 	case PW_FAMILY_X86:
+	case PW_FAMILY_NPT:
 		return UINT64_C(1) << 9;
 	case PW_FAMILY_EPT:
 		return UINT64_C(1) << 52;

@@ -48,7 +48,7 @@ static bool reserved_bits(const struct slow_config *config, uint64_t entry, int 
 	if (level == 2) /* 1 GiB; unlike ordinary paging, bit 12 is no PAT bit */
 		return !config->gbpages || slow_any(entry, 29, 12);
 	if (level == 1) /* 2 MiB */
-		return slow_any(entry, 20, 12);
+		return !config->ept_2m_pages || slow_any(entry, 20, 12);
 	return false;
 }
 

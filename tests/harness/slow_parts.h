@@ -69,6 +69,7 @@ bool slow_rights_allow(const struct slow_job *job);
 /* The families. Each gets a cleared result with level -1 and sets the rest. */
 void slow_walk_x86(const struct slow_job *job);
 void slow_walk_ept(const struct slow_job *job);
+void slow_walk_npt(const struct slow_job *job);
 void slow_walk_armv7_short(const struct slow_job *job);
 void slow_walk_arm_long(const struct slow_job *job);
 void slow_walk_riscv(const struct slow_job *job);

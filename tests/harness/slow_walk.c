@@ -11,6 +11,7 @@ enum family {
 	FAMILY_UNKNOWN,
 	FAMILY_X86,
 	FAMILY_EPT,
+	FAMILY_NPT,
 	FAMILY_ARMV7_SHORT,
 	FAMILY_ARM_LONG,
 	FAMILY_RISCV,
@@ -30,6 +31,7 @@ static enum family family_of(const char *name)
 	static const char *const x86[] = {
 		"x86-none", "x86-32", "x86-pae", "x86-64", "x86-64-la57", NULL};
 	static const char *const ept[] = {"ept-4", "ept-5", NULL};
+	static const char *const npt[] = {"npt-4", "npt-5", NULL};
 	static const char *const armv7_short[] = {"armv7-short", NULL};
 	static const char *const arm_long[] = {"armv7-lpae", "arm64-4k", "arm64-4k-39", "arm64-16k",
 		"arm64-64k", "arm64-s2-4k", "arm64-s2-16k", "arm64-s2-64k", NULL};
@@ -40,6 +42,8 @@ static enum family family_of(const char *name)
 		return FAMILY_X86;
 	if (is_one_of(name, ept))
 		return FAMILY_EPT;
+	if (is_one_of(name, npt))
+		return FAMILY_NPT;
 	if (is_one_of(name, armv7_short))
 		return FAMILY_ARMV7_SHORT;
 	if (is_one_of(name, arm_long))
@@ -83,6 +87,7 @@ bool slow_config_tables(struct slow_config *config, const char *name, uint64_t r
 	config->pse36 = true;
 	config->ept_exec_only = true;
 	config->ept_ad = true;
+	config->ept_2m_pages = true;
 	return true;
 }
 
@@ -144,6 +149,9 @@ void slow_walk(const struct slow_config *config, const struct slow_memory *memor
 		return;
 	case FAMILY_EPT:
 		slow_walk_ept(&job);
+		return;
+	case FAMILY_NPT:
+		slow_walk_npt(&job);
 		return;
 	case FAMILY_ARMV7_SHORT:
 		slow_walk_armv7_short(&job);

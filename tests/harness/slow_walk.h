@@ -71,6 +71,10 @@ struct slow_config {
 	bool ept_exec_only;
 	bool ept_mbec;
 	bool ept_ad;
+	bool ept_2m_pages;
+
+	/* NPT; efer_nxe is the host's */
+	bool npt_gmet;
 
 	/* Arm */
 	bool arm_high;        /* the tables are TTBR1's (arm64 stage 1 only) */

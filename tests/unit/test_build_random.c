@@ -170,7 +170,8 @@ static void touch(struct world *w)
 	if (r.status != SLOW_MAPPED)
 		return;
 	shape = &w->format->level[r.level].page;
-	if (w->format->family == PW_FAMILY_X86 || w->format->family == PW_FAMILY_EPT)
+	if (w->format->family == PW_FAMILY_X86 || w->format->family == PW_FAMILY_EPT ||
+		w->format->family == PW_FAMILY_NPT)
 		bits = shape->accessed | (random_once_in(&w->random, 2) ? shape->dirty : 0);
 	bits |= random_once_in(&w->random, 2) ? w->software : 0;
 	test_memory_store(&w->tm, r.entry_pa, w->format->entry_bytes, r.entry | bits);

@@ -12,8 +12,10 @@ Test(formats, every_row_passes_the_self_check)
 
 	for (; (format = pw_format_at(count)); count++)
 		cr_expect(pw_format_check(format, &why) == PW_OK, "%s: %s", format->name, why);
-	cr_assert_eq(count, 24u);
+	cr_assert_eq(count, 26u);
 	cr_expect(pw_format_check(&pw_format_x86_32_no_pse, &why) == PW_OK, "no PSE: %s", why);
+	cr_expect(pw_format_check(&pw_format_ept_4_mbec, &why) == PW_OK, "MBEC: %s", why);
+	cr_expect(pw_format_check(&pw_format_ept_5_mbec, &why) == PW_OK, "MBEC: %s", why);
 }
 
 Test(formats, found_by_name)
@@ -44,6 +46,8 @@ Test(formats, have_the_manuals_geometry)
 		{"x86-64-la57", 5, 57, 52, 8, 4096, {12, 21, 30}},
 		{"ept-4", 4, 48, 52, 8, 4096, {12, 21, 30}},
 		{"ept-5", 5, 57, 52, 8, 4096, {12, 21, 30}},
+		{"npt-4", 4, 48, 52, 8, 4096, {12, 21, 30}},
+		{"npt-5", 5, 57, 52, 8, 4096, {12, 21, 30}},
 		{"armv7-short", 2, 32, 40, 4, 16384, {12, 20}},
 		{"armv7-lpae", 3, 32, 40, 8, 32, {12, 21, 30}},
 		{"arm64-4k", 4, 48, 48, 8, 4096, {12, 21, 30}},

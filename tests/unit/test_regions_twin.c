@@ -34,6 +34,8 @@ static uint64_t ordinary_bits(const struct pw_format *format, const struct pw_pa
 		return shape->bits | 0x37; /* write back, R W X */
 	if (format->family == PW_FAMILY_RISCV)
 		return shape->bits | 0x1e; /* R W X U */
+	if (format->family == PW_FAMILY_NPT)
+		return shape->bits | 0x7; /* P, W, U */
 	return shape->bits;
 }
 

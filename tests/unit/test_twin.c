@@ -123,6 +123,23 @@ static const struct pw_memory *random_memory(struct bench *bench)
 	return random_once_in(&bench->random, 4) ? &bench->callbacks : &bench->windows;
 }
 
+/* The rules of EPT and NPT. */
+static void second_stage(struct bench *bench, struct pw_rules *rules, struct slow_config *config)
+{
+	rules->ept_mode_based_execute = random_once_in(&bench->random, 2);
+	rules->ept_no_2m_pages = random_once_in(&bench->random, 4);
+	rules->no_1g_pages = random_once_in(&bench->random, 4);
+	rules->npt_no_execute_disable = random_once_in(&bench->random, 3);
+	rules->npt_gmet = random_once_in(&bench->random, 2);
+	config->ept_mbec = rules->ept_mode_based_execute;
+	config->ept_2m_pages = !rules->ept_no_2m_pages;
+	config->npt_gmet = rules->npt_gmet;
+	if (!strncmp(config->format, "npt", 3))
+		config->efer_nxe = !rules->npt_no_execute_disable;
+	if (!strncmp(config->format, "npt", 3) || !strncmp(config->format, "ept", 3))
+		config->gbpages = !rules->no_1g_pages;
+}
+
 /* The tables as they are: the default rules, with a narrower physical width now and then. */
 static void tables_as_they_are(struct bench *bench, const struct pw_format *format)
 {
@@ -150,6 +167,7 @@ static void tables_as_they_are(struct bench *bench, const struct pw_format *form
 	config.arm_pan = rules.arm_pan && arm64;
 	rules.arm_pan = config.arm_pan;
 	config.ept_exec_only = !rules.ept_no_execute_only;
+	second_stage(bench, &rules, &config);
 	cr_assert(pw_space_init_rules(&space, format, config.root, random_memory(bench), &rules) ==
 		  PW_OK);
 	for (int i = 0; i < 12; i++) {

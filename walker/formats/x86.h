@@ -22,9 +22,11 @@
 
 /* A page: PWT and PCD are bits 3 and 4; the PAT bit is 7 in a PTE and 12 in a larger page. */
 #define X86_PAGE(shift_, address_, reserved_, bits_, pat_, xd_)                                    \
+	X86_PAGE_GLOBAL(shift_, address_, reserved_, bits_, pat_, xd_, X86_G)
+#define X86_PAGE_GLOBAL(shift_, address_, reserved_, bits_, pat_, xd_, global_)                    \
 	{                                                                                          \
 		.address = (address_), .reserved = (reserved_), .bits = X86_P | (bits_),           \
-		.accessed = X86_A, .dirty = X86_D, .global = X86_G, .size_log2 = (shift_),         \
+		.accessed = X86_A, .dirty = X86_D, .global = (global_), .size_log2 = (shift_),     \
 		.right_bit = {1, 2, xd_, PW_NO_BIT, PW_NO_BIT, PW_NO_BIT}, .type_bit = {           \
 			3,                                                                         \
 			4,                                                                         \

@@ -111,6 +111,7 @@ enum pw_family {
 	PW_FAMILY_EPT,
 	PW_FAMILY_ARM,
 	PW_FAMILY_RISCV,
+	PW_FAMILY_NPT,
 };
 
 /* Rights, or a memory type, that the format cannot express. */
@@ -155,6 +156,14 @@ extern PW_API const struct pw_format pw_format_x86_64;
 extern PW_API const struct pw_format pw_format_x86_64_la57;
 extern PW_API const struct pw_format pw_format_ept_4;
 extern PW_API const struct pw_format pw_format_ept_5;
+/*
+ * The same with mode-based execute control; not listed by pw_format_at(). Rights: PW_X lets
+ * fetches from supervisor-mode linear addresses through, PW_U those from user-mode ones.
+ */
+extern PW_API const struct pw_format pw_format_ept_4_mbec;
+extern PW_API const struct pw_format pw_format_ept_5_mbec;
+extern PW_API const struct pw_format pw_format_npt_4;
+extern PW_API const struct pw_format pw_format_npt_5;
 extern PW_API const struct pw_format pw_format_armv7_short;
 extern PW_API const struct pw_format pw_format_armv7_lpae;
 extern PW_API const struct pw_format pw_format_arm64_4k;

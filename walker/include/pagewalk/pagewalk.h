@@ -9,8 +9,10 @@
 #include <pagewalk/format.h>
 #include <pagewalk/live.h>
 #include <pagewalk/memory.h>
+#include <pagewalk/nested.h>
 #include <pagewalk/regions.h>
 #include <pagewalk/space.h>
+#include <pagewalk/stage2.h>
 #include <pagewalk/translate.h>
 #include <pagewalk/types.h>
 #include <pagewalk/walk.h>

@@ -20,11 +20,20 @@ extern "C" {
  */
 struct pw_rules {
 	uint8_t pa_bits; /* physical address width in force (MAXPHYADDR, PS); 0: the format's */
-	bool ept_no_execute_only;   /* execute-only entries are misconfigured */
-	bool riscv_sum;             /* sstatus.SUM: supervisor data accesses to user pages */
-	bool riscv_mxr;             /* sstatus.MXR: loads from executable pages */
-	bool riscv_hardware_ad;     /* Svadu: A and D are set by hardware, no fault */
-	bool arm_high;              /* root is TTBR1's: addresses have their upper bits set */
+	bool ept_no_execute_only;    /* execute-only entries are misconfigured */
+	bool ept_mode_based_execute; /* bit 10 of entries rules fetches from user-mode addresses */
+	bool ept_no_accessed_dirty;  /* EPTP bit 6 is 0: a walk through guest tables reads them */
+	bool ept_shadow_stack;       /* EPTP bit 7: bit 60 marks supervisor shadow-stack pages */
+	bool ept_advanced;    /* violations tell of the linear address (qualification 9-11) */
+	bool ept_no_2m_pages; /* bit 7 of an EPT PDE is reserved */
+	bool no_1g_pages;     /* EPT, NPT: bit 7 of a PDPTE is reserved */
+	bool npt_no_execute_disable; /* the host's EFER.NXE is 0: bit 63 is reserved */
+	bool npt_smep;          /* the host's CR4.SMEP: fetches are told from reads, NXE or not */
+	bool npt_gmet;          /* guest-mode execute trap */
+	bool riscv_sum;         /* sstatus.SUM: supervisor data accesses to user pages */
+	bool riscv_mxr;         /* sstatus.MXR: loads from executable pages */
+	bool riscv_hardware_ad; /* Svadu: A and D are set by hardware, no fault */
+	bool arm_high;          /* root is TTBR1's: addresses have their upper bits set */
 	bool arm_access_flag_fault; /* AF = 0 faults (no hardware management of the Access flag) */
 	bool arm_pan;               /* PSTATE.PAN: no privileged data access to user pages */
 };
@@ -105,6 +114,7 @@ struct pw_space {
 	uint8_t flags;
 	uint8_t lam_user, lam_supervisor; /* x86: address bits that LAM leaves; 0: it is off */
 	uint8_t lass;
+	uint8_t stage2; /* rules of a second stage */
 	pw_grant grant[PW_RIGHTS_TABLE];
 };
 

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* Private: what the files of the two-stage walk share. */
+#ifndef PW_PRIVATE_NESTED_H
+#define PW_PRIVATE_NESTED_H
+
+#include "entry.h"
+#include <pagewalk/nested.h>
+
+/* A two-stage walk in progress. */
+struct pw_pair {
+	const struct pw_space *stage1, *stage2;
+	pw_access access;
+	/* Stage 1's answer, and its entries folded: x86 bit 9 to 11 of an exit qualification. */
+	uint64_t and_fold, or_fold;
+	struct pw_nested_result *r;
+};
+
+/* The access that stage 2 sees when an entry of a stage-1 table is read. */
+pw_access pw_table_access(const struct pw_space *stage2);
+
+/* An entry of `format` in the machine's memory at pa, loaded once. */
+bool pw_machine_entry(
+	const struct pw_format *format, const struct pw_memory *memory, pw_pa pa, uint64_t *entry);
+
+/* An access of user mode: explicit, from CPL 3 or the like. */
+PW_INLINE bool pw_is_by_user(pw_access access)
+{
+	return (access & PW_ACCESS_USER) && !(access & PW_ACCESS_IMPLICIT);
+}
+
+/* The entry that stage 1 reads in its first step is a PDPTE, to be kept in a register. */
+PW_INLINE bool pw_loads_pdpte(const struct pw_space *stage1, const struct pw_space *stage2)
+{
+	return stage1->format == &pw_format_x86_pae && !(stage1->flags & PW_SPACE_PDPTE) &&
+	       stage2->format->family == PW_FAMILY_EPT;
+}
+
+/* x86: the page that stage 1 found is a user's, by U/S folded over every entry. */
+PW_INLINE bool pw_is_users_page(const struct pw_pair *pair)
+{
+	if (pair->stage1->format->family != PW_FAMILY_X86)
+		return false;
+	/* Without paging every linear address is a user-mode one (SDM, exit qualification). */
+	return !pair->stage1->format->levels || (pair->and_fold >> 2 & 1);
+}
+
+/* Sets exit, code, address and htinst from the rest of *pair->r. */
+void pw_nested_report(const struct pw_pair *pair);
+
+#endif
