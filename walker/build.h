@@ -51,6 +51,7 @@ struct pw_chain {
 };
 
 struct pw_trail;
+struct pw_notes;
 
 /* Stale translations that are not in the flush list yet: the operation may still be undone. */
 struct pw_hold {
@@ -104,6 +105,7 @@ struct pw_build {
 	uint64_t need[PW_MAX_LEVELS];
 	struct pw_reserve reserve[PW_MAX_LEVELS];
 	struct pw_chain dead[PW_MAX_LEVELS];
+	struct pw_notes *stock;     /* not NULL: where tables for splits come from */
 	struct pw_pending *pending; /* not NULL: pages taken out go back to the memory */
 	uint64_t written, taken, splits;
 };
@@ -152,11 +154,15 @@ uint64_t pw_pages_in_stride(
 uint64_t pw_link_to(const struct pw_format *format, unsigned level, pw_pa pa);
 
 /*
- * A page of one shape as the first of the smaller pages `to` (of level `level`) that make it up,
- * with equal rights, type, Accessed, Dirty, global and software bits. False if they cannot say it.
+ * A page of one shape as the first of the smaller pages `to` (of level `level`) that make it up, or
+ * as the larger page of which it is the first, with equal rights, type, Accessed, Dirty, global and
+ * software bits. False if `to` cannot say it.
  */
 bool pw_convert(const struct pw_build *b, const struct pw_page *from, const struct pw_page *to,
-	unsigned level, uint64_t entry, uint64_t *smaller);
+	unsigned level, uint64_t entry, uint64_t *made);
+
+/* The Dirty flag, if it is a bit of its own and not a right to write. */
+uint64_t pw_dirty_flag(const struct pw_format *format, const struct pw_page *shape);
 
 /* ---- Tables (build_table.c) ---- */
 
@@ -178,7 +184,7 @@ bool pw_exchange(const struct pw_build *b, const struct pw_table *table, uint64_
 uint64_t pw_table_room(const struct pw_build *b, unsigned level);
 /* A table from the memory that an entry can lead to and that can be written. */
 bool pw_new_table(struct pw_build *b, unsigned level, pw_pa *pa);
-/* A table of the reserve, if there is one. */
+/* A table of the stock or the reserve, if there is one. */
 bool pw_pop_reserve(struct pw_build *b, unsigned level, struct pw_table *table);
 /* Back to the memory, without a flush: it was never linked. */
 void pw_return_table(const struct pw_build *b, unsigned level, pw_pa pa);
@@ -202,6 +208,8 @@ bool pw_is_dead(const struct pw_build *b, pw_pa pa);
  */
 void pw_record(struct pw_build *b, pw_va first, pw_va last, unsigned level, unsigned leaf_level,
 	bool tables);
+/* The caller's flush, if it gave one: what was in the list is flushed then. */
+bool pw_flush_now(struct pw_build *b);
 /* Flushes what pages have been taken out of, then gives the pages waiting for that back. */
 void pw_free_pending(struct pw_build *b);
 /* Hands a table, or all tables taken out, to the flush list or back to the memory. */
@@ -282,6 +290,9 @@ bool pw_grow(struct pw_build *b, unsigned level, pw_va at, pw_va last, uint64_t 
  */
 PW_NODISCARD enum pw_status pw_plan_cuts(struct pw_build *b);
 void pw_commit_cuts(struct pw_build *b);
+/* The page around `at` becomes a table of the next smaller ones, to which *entry then leads. */
+bool pw_split_page(struct pw_build *b, const struct pw_table *table, unsigned level, pw_va at,
+	uint64_t *entry);
 
 /* ---- Mapping, for pw_map() and pw_allocate() (build_map.c, build_fill.c) ---- */
 
@@ -290,6 +301,18 @@ PW_NODISCARD enum pw_status pw_plan_map(struct pw_build *b);
 PW_NODISCARD enum pw_status pw_fill_holes(struct pw_build *b);
 
 /* ---- Small things ---- */
+
+/* On Arm a page changes its size only by way of a hole and a flush (break-before-make). */
+PW_INLINE bool pw_breaks(const struct pw_build *b)
+{
+	return b->live && b->format->family == PW_FAMILY_ARM;
+}
+
+/* ... and nobody is there to flush. */
+PW_INLINE bool pw_needs_break(const struct pw_build *b)
+{
+	return pw_breaks(b) && !b->flush->flush_now;
+}
 
 PW_INLINE const struct pw_level *pw_row(const struct pw_build *b, unsigned level)
 {

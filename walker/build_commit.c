@@ -139,18 +139,42 @@ static void clear_run(struct pw_build *b, const struct pw_run *run)
 	}
 }
 
-static bool replace(struct pw_build *b, struct pw_run *run)
+static bool exchange(struct pw_build *b, struct pw_run *run, uint64_t entry)
 {
 	uint64_t seen = run->expected;
 
-	__atomic_thread_fence(__ATOMIC_RELEASE);
-	if (!pw_exchange(b, run->table, run->index, &run->expected, run->value)) {
-		b->refused |= run->expected == seen;
+	if (pw_exchange(b, run->table, run->index, &run->expected, entry))
+		return true;
+	b->refused |= run->expected == seen;
+	return false;
+}
+
+/* Break-before-make (Arm ARM, "Using break-before-make when updating translation table entries").
+ */
+static bool replace_by_hole_first(struct pw_build *b, struct pw_run *run)
+{
+	if (!exchange(b, run, 0))
 		return false;
-	}
+	pw_record(b, run->at, run_last(b, run), run->level, 0, run->tables);
+	(void)pw_flush_now(b);
+	b->refused |= !pw_poke(b, run->table, run->index, run->value);
+	b->written += 2;
+	return true;
+}
+
+static bool replace(struct pw_build *b, struct pw_run *run)
+{
+	const struct pw_level *row = pw_row(b, run->level);
+	bool was_page = !pw_is_table(row, run->expected);
+
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	if (pw_breaks(b))
+		return replace_by_hole_first(b, run);
+	if (!exchange(b, run, run->value))
+		return false;
 	b->written++;
-	/* A page that became a table: what is cached is the page. */
-	pw_record(b, run->at, run_last(b, run), run->level, run->level, run->tables);
+	/* What is cached is what was there: the page, or pages of the table. */
+	pw_record(b, run->at, run_last(b, run), run->level, was_page ? run->level : 0, run->tables);
 	return true;
 }
 

@@ -39,12 +39,6 @@ static bool is_span(const struct pw_level *row, uint64_t entry)
 	       (entry & row->span.mask) == row->span.value;
 }
 
-/* On Arm a page changes its size only by way of a hole and a flush (break-before-make). */
-static bool needs_break(const struct pw_build *b)
-{
-	return b->live && b->format->family == PW_FAMILY_ARM;
-}
-
 /* The entry of a span at `index` as an ordinary page. */
 static bool loosened(
 	const struct pw_build *b, unsigned level, uint64_t index, uint64_t entry, uint64_t *page)
@@ -79,7 +73,7 @@ static enum pw_status each_of_span(struct pw_build *b, const struct cut *cut, bo
 			return PW_NO_MEMORY;
 		if (!is_span(row, entry) || pw_kind_in(b, cut->level, entry) != PW_PAGE)
 			continue;
-		if (!loosened(b, cut->level, i, entry, &page) || needs_break(b))
+		if (!loosened(b, cut->level, i, entry, &page) || pw_breaks(b))
 			return PW_E_UNSUPPORTED;
 		if (!commit && !pw_can_write(b, &cut->table, i, 1))
 			return PW_E_READ_ONLY;
@@ -99,7 +93,7 @@ static enum pw_status plan_split(struct pw_build *b, struct cut *cut, uint64_t e
 	const struct pw_page *shape = pw_shape(pw_row(b, cut->level), entry);
 	unsigned level = cut->level;
 
-	if (needs_break(b))
+	if (pw_needs_break(b))
 		return PW_E_UNSUPPORTED;
 	if (!pw_can_write(b, &cut->table, pw_index(pw_row(b, level), cut->at), 1))
 		return PW_E_READ_ONLY;
@@ -203,43 +197,43 @@ static void fill_child(
 	}
 }
 
-/* One page becomes a table: the child is complete before one store links it. */
-static bool split(struct pw_build *b, struct cut *cut, uint64_t entry)
+bool pw_split_page(
+	struct pw_build *b, const struct pw_table *table, unsigned level, pw_va at, uint64_t *entry)
 {
-	const struct pw_level *row = pw_row(b, cut->level);
-	const struct pw_page *smaller = &pw_row(b, cut->level - 1)->page;
+	const struct pw_level *row = pw_row(b, level);
 	struct pw_table child;
-	struct pw_run run = {.table = &cut->table,
+	struct pw_run run = {.table = table,
 		.op = PW_OP_REPLACE,
-		.level = cut->level,
+		.level = (uint8_t)level,
 		.linked = true,
 		.tables = true,
-		.index = pw_index(row, cut->at),
+		.index = pw_index(row, at),
 		.count = 1,
-		.at = cut->at & ~PW_LOW(row->shift),
-		.expected = entry};
+		.at = at & ~PW_LOW(row->shift),
+		.expected = *entry};
 	bool linked = false;
 	uint64_t leaf;
 
-	if (!pw_pop_reserve(b, cut->level - 1, &child))
+	if (!pw_pop_reserve(b, level - 1, &child))
 		return false;
-	run.value = pw_link_to(b->format, cut->level, child.pa);
+	run.value = pw_link_to(b->format, level, child.pa);
 	do {
 		/* Again if the hardware has set Accessed or Dirty in the meantime. */
-		entry = run.expected;
-		if (pw_kind_in(b, cut->level, entry) != PW_PAGE ||
-			!pw_convert(b, &row->page, smaller, cut->level - 1, entry, &leaf))
+		*entry = run.expected;
+		if (pw_kind_in(b, level, *entry) != PW_PAGE ||
+			!pw_convert(b, &row->page, &pw_row(b, level - 1)->page, level - 1, *entry,
+				&leaf))
 			break;
-		fill_child(b, cut->level - 1, &child, leaf);
+		fill_child(b, level - 1, &child, leaf);
 		linked = pw_commit(b, &run);
-	} while (!linked && run.expected != entry);
+	} while (!linked && run.expected != *entry);
 	if (!linked) {
-		pw_return_table(b, cut->level - 1, child.pa);
+		pw_return_table(b, level - 1, child.pa);
 		return false;
 	}
 	b->taken++;
 	b->splits++;
-	down(b, cut, run.value);
+	*entry = run.value;
 	return true;
 }
 
@@ -259,8 +253,9 @@ static void commit_cut(struct pw_build *b, pw_va at)
 			return;
 		switch (pw_kind_in(b, cut.level, entry)) {
 		case PW_PAGE:
-			if (!split(b, &cut, entry))
+			if (!pw_split_page(b, &cut.table, cut.level, at, &entry))
 				return;
+			down(b, &cut, entry);
 			break;
 		case PW_TABLE:
 			down(b, &cut, entry);

@@ -185,6 +185,11 @@ uint64_t pw_link_to(const struct pw_format *format, unsigned level, pw_pa pa)
 	return row->table_bits | (pa >> format->address_left & row->table_address);
 }
 
+uint64_t pw_dirty_flag(const struct pw_format *format, const struct pw_page *shape)
+{
+	return shape->dirty_clear || shape->dirty & rights_mask(format, shape) ? 0 : shape->dirty;
+}
+
 /* Bits whose meaning the shape gives, beside the address. */
 static uint64_t meaning(const struct pw_format *format, const struct pw_page *shape)
 {
@@ -221,11 +226,12 @@ static bool says_the_same(const struct pw_format *format, const struct pw_page *
 }
 
 bool pw_convert(const struct pw_build *b, const struct pw_page *from, const struct pw_page *to,
-	unsigned level, uint64_t entry, uint64_t *smaller)
+	unsigned level, uint64_t entry, uint64_t *out)
 {
 	const struct pw_format *f = b->format;
 	uint64_t from_means = meaning(f, from), to_means = meaning(f, to);
 	pw_pa pa = pw_page_address(f, b->space, from, entry);
+	pw_pa last = pa + (PW_BIT(from->size_log2) - PW_BIT(to->size_log2));
 	/* Bits that a builder sets in both shapes are taken over as they are (Arm shareability). */
 	uint64_t shared = from->bits & to->bits & ~from_means & ~to_means;
 	uint64_t rest = entry & ~(pw_address_mask(from) | from_means | from->bits);
@@ -233,15 +239,15 @@ bool pw_convert(const struct pw_build *b, const struct pw_page *from, const stru
 
 	if (!to->size_log2)
 		return false;
+	if (to->size_log2 > from->size_log2)
+		last = pa; /* there is one, and it begins there */
 	/* What the row does not know stays where it is, if that place is free. */
 	if (rest & (pw_address_mask(to) | to_means | to->bits | to->reserved))
 		return false;
 	made |= rest | (entry & shared) | (to->bits & ~from->bits & ~to_means);
 	if (!says_the_same(f, from, to, entry, made))
 		return false;
-	*smaller = made;
-	return pw_leaf_at(b, level, to, made,
-		       pa + (PW_BIT(from->size_log2) - PW_BIT(to->size_log2)), &made) &&
-	       pw_leaf_at(b, level, to, *smaller, pa, smaller) &&
-	       pw_kind_in(b, level, *smaller) == PW_PAGE;
+	*out = made;
+	return pw_leaf_at(b, level, to, made, last, &made) &&
+	       pw_leaf_at(b, level, to, *out, pa, out) && pw_kind_in(b, level, *out) == PW_PAGE;
 }

@@ -85,8 +85,7 @@ void pw_flush_done(const struct pw_space *space, struct pw_flush *flush)
 		hand_back(space->memory, flush);
 }
 
-/* The caller's flush, if it gave one: what was in the list is flushed then. */
-static bool flush_now(struct pw_build *b)
+bool pw_flush_now(struct pw_build *b)
 {
 	if (!b->flush || !b->flush->flush_now)
 		return false;
@@ -110,7 +109,7 @@ void pw_hand_over_table(struct pw_build *b, unsigned level, pw_pa pa)
 			(struct pw_freed_table){pa, pw_table_room(b, level)};
 		return;
 	}
-	if (flush_now(b))
+	if (pw_flush_now(b))
 		b->flushed = true;
 	else
 		flush->everything = true;
@@ -139,7 +138,7 @@ void pw_free_pending(struct pw_build *b)
 	struct pw_pending *pending = b->pending;
 
 	if (b->unflushed)
-		(void)flush_now(b);
+		(void)pw_flush_now(b);
 	b->unflushed = false;
 	for (unsigned i = 0; i < pending->count; i++)
 		memory->free_page(memory->ctx, pending->page[i].pa, pending->page[i].bytes);

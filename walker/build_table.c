@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Tables as builders see them: where they are, whether they can be written, and new ones. */
-#include "build.h"
+#include "build_notes.h"
 #include "store.h"
 
 struct pw_table pw_table_open(const struct pw_build *b, unsigned level, pw_pa pa)
@@ -161,7 +161,18 @@ void pw_return_table(const struct pw_build *b, unsigned level, pw_pa pa)
 bool pw_pop_reserve(struct pw_build *b, unsigned level, struct pw_table *table)
 {
 	struct pw_reserve *reserve = &b->reserve[level];
+	struct pw_note note;
 
+	/* What is needed comes in the order of the notes, though perhaps not all of it. */
+	while (b->stock && pw_note_next(b, b->stock, &note)) {
+		pw_pa pa = pw_chain_target(b, note.entry);
+
+		if (pw_note_level(&note) == level) {
+			*table = pw_table_open(b, level, pa);
+			return true;
+		}
+		pw_return_table(b, pw_note_level(&note), pa);
+	}
 	if (!reserve->count)
 		return false;
 	*table = pw_table_open(b, level, reserve->table[--reserve->count]);

@@ -67,8 +67,9 @@ struct pw_flush {
 	bool everything; /* flush all translations of the space */
 	bool live;       /* set by the caller: the hardware walks these tables now */
 	/*
-	 * Optional: flush everything in the list now. Called when `freed` is full, and by pw_free()
-	 * before pages go back, perhaps several times. Do not call the library from here.
+	 * Optional: flush everything in the list now. Called when `freed` is full, by pw_free()
+	 * before pages go back and on live Arm spaces between a page and what it is split into,
+	 * perhaps several times. Do not call the library from here.
 	 */
 	void (*flush_now)(void *ctx, struct pw_flush *flush);
 	void *ctx;
@@ -113,8 +114,9 @@ PW_API PW_NODISCARD enum pw_status pw_map(const struct pw_space *space, pw_va va
  * followed, a table that is not in memory is forgotten. A hole that is not 0 outside the range
  * keeps its table. PW_RESERVED, PW_NO_MEMORY: a BAD entry or a lost table at an end of the range.
  * PW_E_UNSUPPORTED: the smaller pages cannot express what the huge page says (an Arm section with
- * a domain, shareability or PXN), or a live Arm page would have to be split, which takes
- * break-before-make. PW_E_NO_TABLES: none for the split. PW_E_READ_ONLY.
+ * a domain, shareability or PXN), or a live Arm page would have to be split, which goes by way
+ * of a hole (break-before-make): that takes flush_now, and one that spans several entries does
+ * not go at all. PW_E_NO_TABLES: none for the split. PW_E_READ_ONLY.
  */
 PW_API PW_NODISCARD enum pw_status pw_unmap(
 	const struct pw_space *space, pw_va va, uint64_t size, struct pw_flush *flush);

@@ -11,6 +11,7 @@
 #include <pagewalk/memory.h>
 #include <pagewalk/nested.h>
 #include <pagewalk/regions.h>
+#include <pagewalk/resize.h>
 #include <pagewalk/space.h>
 #include <pagewalk/stage2.h>
 #include <pagewalk/translate.h>

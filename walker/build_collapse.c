@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/* Collapsing: tables of pages that one larger page can say are replaced by it, from below. */
+#include "build_trail.h"
+#include <pagewalk/resize.h>
+
+/* What the pages of a table have in Accessed and Dirty. */
+struct marks {
+	uint64_t all, any;
+};
+
+/* Consecutive pages that differ in these flags at most. */
+static bool are_alike(const struct pw_build *b, unsigned level, const struct pw_table *table,
+	uint64_t flags, uint64_t first, struct marks *marks)
+{
+	const struct pw_level *row = pw_row(b, level);
+	uint64_t stride = PW_BIT(row->shift) >> b->format->address_left, entry;
+	uint64_t expected = first & ~flags;
+
+	*marks = (struct marks){first, first};
+	for (uint64_t i = 0; i < pw_entry_count(row); i++, expected += stride) {
+		if (!pw_peek_at(b, table, i, &entry) || (entry & ~flags) != expected)
+			return false;
+		marks->all &= entry;
+		marks->any |= entry;
+	}
+	return true;
+}
+
+/* The table entry takes nothing away, and says nothing that the page could not. */
+static bool is_plain_link(const struct pw_build *b, unsigned level, uint64_t link,
+	const struct pw_page *shape, uint64_t page)
+{
+	const struct pw_level *row = pw_row(b, level);
+	uint64_t and_fold = ~(uint64_t)0, or_fold = 0;
+	uint64_t known = row->table_address | row->table_bits | row->page.accessed;
+
+	pw_fold(row, link, &and_fold, &or_fold);
+	return !(link & ~known) && pw_attributes(b->format, shape, page, and_fold, or_fold) ==
+					   pw_attributes(b->format, shape, page, ~(uint64_t)0, 0);
+}
+
+static bool may_be_written(const struct pw_build *b, const struct pw_page *shape, uint64_t page)
+{
+	pw_grant grant = b->format->grant[pw_attributes(b->format, shape, page, ~(uint64_t)0, 0)];
+
+	return grant & (PW_GRANT_USER(PW_W) | PW_GRANT_SUPERVISOR(PW_W));
+}
+
+/* The page that says what the whole table of this level says. */
+static bool merge(const struct pw_build *b, unsigned level, const struct pw_table *table,
+	uint64_t link, uint64_t *page)
+{
+	const struct pw_level *row = pw_row(b, level);
+	const struct pw_page *shape = &row->page, *larger = &pw_row(b, level + 1)->page;
+	uint64_t dirty = pw_dirty_flag(b->format, shape), flags = shape->accessed | dirty, first;
+	struct marks marks;
+	pw_pa pa;
+
+	if (!larger->size_log2 || !pw_peek_at(b, table, 0, &first) ||
+		pw_kind_in(b, level, first) != PW_PAGE || pw_shape(row, first) != shape)
+		return false;
+	pa = pw_page_address(b->format, b->space, shape, first);
+	if (pa & PW_LOW(larger->size_log2) ||
+		pw_pages_in_stride(b->format, shape, pa, pw_entry_count(row)) <
+			pw_entry_count(row) ||
+		!is_plain_link(b, level + 1, link, shape, first) ||
+		!are_alike(b, level, table, flags, first, &marks))
+		return false;
+	first = (first & ~flags) | (marks.all & shape->accessed) | (marks.any & dirty);
+	if (b->live && may_be_written(b, shape, first))
+		first |= dirty;
+	return pw_convert(b, shape, larger, level + 1, first, page);
+}
+
+/* The table of the trail's level is done; back to its entry, which may become a page. */
+static void leave(struct pw_build *b, struct pw_trail *t, unsigned highest, uint64_t *merged)
+{
+	const struct pw_table *table = &t->table[t->level];
+	uint64_t link = t->entry[t->level], page;
+	bool merges =
+		t->whole[t->level] && t->level < highest && merge(b, t->level, table, link, &page);
+	const struct pw_level *row;
+
+	pw_trail_up(t);
+	row = pw_row(b, t->level);
+	if (merges) {
+		struct pw_run run = {.table = &t->table[t->level],
+			.op = PW_OP_REPLACE,
+			.level = (uint8_t)t->level,
+			.linked = true,
+			.tables = true,
+			.index = pw_index(row, t->at),
+			.count = 1,
+			.at = t->at & ~PW_LOW(row->shift),
+			.value = page,
+			.expected = link};
+
+		b->refused |= !pw_can_write(b, run.table, run.index, 1);
+		/* The hardware may mark the table entry as accessed in between. */
+		while (!b->refused && !pw_commit(b, &run) &&
+			!((run.expected ^ link) & ~row->page.accessed))
+			;
+		if (!b->refused && !((run.expected ^ link) & ~row->page.accessed)) {
+			pw_discard(b, t->level, run.index, link);
+			++*merged;
+		}
+	}
+	pw_trail_skip(t, 1);
+}
+
+static enum pw_status visit(struct pw_build *b, struct pw_trail *t)
+{
+	const struct pw_level *row = pw_row(b, t->level);
+	uint64_t index = pw_index(row, t->at), entry;
+
+	if (!pw_peek_at(b, &t->table[t->level], index, &entry))
+		return PW_NO_MEMORY;
+	if (t->level > 0 && pw_kind_in(b, t->level, entry) == PW_TABLE) {
+		if (!pw_is_dead(b, pw_table_address(b->format, b->space, row, entry)))
+			return pw_trail_down(t, entry);
+		struct pw_run run = {.table = &t->table[t->level],
+			.op = PW_OP_CLEAR,
+			.level = (uint8_t)t->level,
+			.linked = true,
+			.index = index,
+			.count = 1,
+			.at = t->at & ~PW_LOW(row->shift)};
+
+		(void)pw_commit(b, &run);
+	}
+	/* Pages and holes of the last table are looked at when it is left. */
+	pw_trail_skip(t, t->level == 0 && pw_trail_whole(t) ? pw_trail_whole(t) : 1);
+	return PW_OK;
+}
+
+enum pw_status pw_collapse(const struct pw_space *space, pw_va va, uint64_t size, unsigned level,
+	uint64_t *merged, struct pw_flush *flush)
+{
+	struct pw_build b;
+	struct pw_trail t;
+	enum pw_status status = pw_build_begin(&b, space, va, size, flush), end;
+	uint64_t count = 0;
+
+	if (status != PW_OK)
+		return status;
+	if (level > b.top)
+		return PW_E_ARGUMENT;
+	if (pw_needs_break(&b))
+		return PW_E_UNSUPPORTED;
+	pw_trail_begin(&t, &b);
+	b.trail = &t;
+	while (status == PW_OK) {
+		if (!t.finished)
+			status = visit(&b, &t);
+		else if (t.level == b.top)
+			break;
+		else
+			leave(&b, &t, level, &count);
+	}
+	b.trail = NULL;
+	end = pw_build_finish(&b);
+	if (merged)
+		*merged = count;
+	return status == PW_OK ? end : status;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Pages of another size that say the same. What is said in pagewalk/build.h about plans, live
+ * spaces, ranges and alignment holds here too.
+ *
+ * On Arm a page changes its size by way of a hole (break-before-make): on a live space that takes
+ * flush_now, which is called between the two stores with the stale range in the list. For that
+ * moment the page is not there; PW_E_UNSUPPORTED without flush_now.
+ */
+#ifndef PAGEWALK_RESIZE_H
+#define PAGEWALK_RESIZE_H
+
+#include <pagewalk/build.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * Splits every page of which a part lies in the range, down to pages of `level` or smaller: they
+ * have the same rights, memory type, Accessed, Dirty, protection key and software bits. Each child
+ * is complete before one store links it. Pages beside the range are split only where they are part
+ * of one that is.
+ *
+ * PW_E_NO_TABLES, with nothing changed: 512 pages of 2 MiB take 512 tables at once. PW_E_ARGUMENT:
+ * the format has no such level. PW_E_UNSUPPORTED: the smaller pages cannot express what the huge
+ * page says, or no page of a size in between exists. PW_RESERVED, PW_NO_MEMORY, PW_E_READ_ONLY.
+ */
+PW_API PW_NODISCARD enum pw_status pw_split(const struct pw_space *space, pw_va va, uint64_t size,
+	unsigned level, struct pw_flush *flush);
+
+/*
+ * Merges pages into larger ones wherever a table that lies in the range as a whole holds nothing
+ * but consecutive pages that differ in Accessed and Dirty at most, and the CPU has the larger page;
+ * then those into still larger ones, up to pages of `level`. The tables go to flush->freed.
+ *
+ * The merged page is Accessed if all of them are, so that no use is invented, and Dirty if any of
+ * them is. On a live space a page that may be written is taken to be dirty: until the caller has
+ * flushed the hardware may still mark the old entries. Where "dirty" is the right to write with a
+ * mark (Arm DBM) pages merge only if all of them are.
+ *
+ * *merged (may be NULL) is the number of pages made. Nothing to merge is PW_OK. PW_E_ARGUMENT: the
+ * format has no such level. PW_NO_MEMORY: a table of the range is lost; what was merged before it
+ * stays merged. PW_E_READ_ONLY likewise. Of a table that two paths in the range lead to, the first
+ * path is merged and the second becomes a hole.
+ */
+PW_API PW_NODISCARD enum pw_status pw_collapse(const struct pw_space *space, pw_va va,
+	uint64_t size, unsigned level, uint64_t *merged, struct pw_flush *flush);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
