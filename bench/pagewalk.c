@@ -46,6 +46,10 @@ struct single {
 	struct pagewalk pagewalk;
 	struct pw_result ring[RING];
 	unsigned refused;
+	/* Of addresses that lie near each other: */
+	bool near;
+	struct pw_cursor cursor;
+	struct pw_hit hit[RING];
 };
 
 static void *open_door(const struct workload *w, enum door door)
@@ -58,10 +62,15 @@ static void *open_door(const struct workload *w, enum door door)
 	return single;
 }
 
+/* In sequence with a cursor, as a user would. */
 static void *open_window(const struct workload *w, enum order order)
 {
-	(void)order;
-	return open_door(w, DOOR_WINDOW);
+	struct single *single = open_door(w, DOOR_WINDOW);
+
+	single->near = order == ORDER_SEQUENTIAL;
+	if (pw_cursor_begin(&single->cursor, &single->pagewalk.space, PW_ACCESS_READ) != PW_OK)
+		bench_die("the library refuses the access");
+	return single;
 }
 
 static void *open_callbacks(const struct workload *w, enum order order)
@@ -86,6 +95,40 @@ static void run(void *self, const uint64_t *va, size_t count)
 	single->refused += refused;
 }
 
+static void run_near(struct single *single, const uint64_t *va, size_t count)
+{
+	unsigned refused = 0;
+
+	for (size_t i = 0; i < count; i += RING) {
+		size_t part = count - i < RING ? count - i : RING;
+
+		for (size_t j = 0; j < part; j++)
+			refused += pw_cursor_translate(
+					   &single->cursor, va[i + j], &single->hit[j]) != PW_OK;
+	}
+	single->refused += refused;
+}
+
+static void run_window(void *self, const uint64_t *va, size_t count)
+{
+	struct single *single = self;
+
+	if (single->near)
+		run_near(single, va, count);
+	else
+		run(self, va, count);
+}
+
+static void tell(const struct pw_hit *hit, struct answer *answer)
+{
+	answer->mapped = hit->status == PW_OK;
+	answer->pa = hit->pa;
+	answer->level = hit->level;
+	answer->rights = (int)pagewalk_rights(hit->rights);
+	if (!answer->mapped && hit->status != PW_NOT_PRESENT)
+		bench_die("%s", pw_status_name((enum pw_status)hit->status));
+}
+
 static void answer(const void *self, size_t index, struct answer *answer)
 {
 	const struct pw_result *result = &((const struct single *)self)->ring[index];
@@ -99,11 +142,21 @@ static void answer(const void *self, size_t index, struct answer *answer)
 			pw_status_name((enum pw_status)result->status));
 }
 
+static void answer_window(const void *self, size_t index, struct answer *told)
+{
+	const struct single *single = self;
+
+	if (single->near)
+		tell(&single->hit[index], told);
+	else
+		answer(self, index, told);
+}
+
 const struct translator translator_pagewalk = {
 	.who = "pagewalk",
 	.open = open_window,
-	.run = run,
-	.answer = answer,
+	.run = run_window,
+	.answer = answer_window,
 	.close = free,
 	.group = RING,
 	.sweeps = true,
@@ -160,14 +213,7 @@ static void run_list(void *self, const uint64_t *va, size_t count)
 
 static void answer_hit(const void *self, size_t index, struct answer *answer)
 {
-	const struct pw_hit *hit = &((const struct list_of_hits *)self)->hit[index];
-
-	answer->mapped = hit->status == PW_OK;
-	answer->pa = hit->pa;
-	answer->level = hit->level;
-	answer->rights = (int)pagewalk_rights(hit->rights);
-	if (!answer->mapped && hit->status != PW_NOT_PRESENT)
-		bench_die("%s", pw_status_name((enum pw_status)hit->status));
+	tell(&((const struct list_of_hits *)self)->hit[index], answer);
 }
 
 /* With the best vector code for this processor. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Batches: groups of walks that go down together, and the full path for what is left over. */
+#include "hit.h"
 #include "kernels.h"
 #include "quick.h"
 
@@ -18,25 +19,6 @@ struct group {
 	uint16_t active[GROUP]; /* the walks that still go down */
 	unsigned active_count;
 };
-
-static void hit_from(const struct pw_result *r, struct pw_hit *hit)
-{
-	unsigned size_log2 = 0;
-
-	while (r->page_size >> size_log2 > 1)
-		size_log2++;
-	*hit = (struct pw_hit){
-		.pa = r->pa,
-		.status = r->status,
-		.level = r->level,
-		.size_log2 = (uint8_t)size_log2,
-		.flags = r->flags & (PW_RESULT_ACCESSED | PW_RESULT_DIRTY | PW_RESULT_GLOBAL),
-		.rights = r->rights,
-		.user = r->user,
-		.supervisor = r->supervisor,
-		.implicit = r->implicit,
-	};
-}
 
 PW_INLINE uint64_t entry_offset(
 	const struct pw_space *s, const struct pw_level *row, pw_pa table, pw_va va)
@@ -152,7 +134,7 @@ static size_t decide_rest(const struct pw_space *space, const pw_va *va, size_t 
 		if (hits[i].status != PW_UNSTABLE)
 			continue;
 		done += pw_translate(space, va[i], access, &result) == PW_OK;
-		hit_from(&result, &hits[i]);
+		pw_hit_from(&result, &hits[i]);
 	}
 	return done;
 }

@@ -6,6 +6,7 @@
 #include <pagewalk/batch.h>
 #include <pagewalk/build.h>
 #include <pagewalk/copy.h>
+#include <pagewalk/cursor.h>
 #include <pagewalk/format.h>
 #include <pagewalk/live.h>
 #include <pagewalk/memory.h>
