@@ -2,10 +2,15 @@
 /* Batches: groups of walks that go down together, and the full path for what is left over. */
 #include "hit.h"
 #include "kernels.h"
-#include "quick.h"
+#include "quick_walk.h"
+
+#define XD PW_BIT(63)
 
 /* Walks in flight. Fewer leave the memory idle, more fall out of the first-level cache. */
 #define GROUP 128
+
+/* The last tables of addresses that lie as near to each other fit into the caches. */
+#define NEAR (UINT64_C(256) << 20)
 
 #if defined(__GNUC__)
 #define PREFETCH(at) __builtin_prefetch(at)
@@ -13,111 +18,188 @@
 #define PREFETCH(at) (void)(at)
 #endif
 
+/* ---- One walk after the other: best where nothing has to be waited for ---- */
+
+PW_INLINE void put_hit(const struct pw_space *s, const struct pw_quick *q, pw_va va, void *to)
+{
+	unsigned shift = pw_row_x86_64.level[q->level].shift;
+	uint64_t low = PW_LOW(shift);
+
+	pw_put_hit(to, (q->entry & s->quick_address & ~low) | (va & low),
+		pw_x86_info(q->level, shift, q->entry, s->quick_grant[q->index]));
+}
+
+static size_t walk_singly(const struct pw_space *s, const pw_va *va, unsigned count,
+	pw_access access, struct pw_hit *hits)
+{
+	uint64_t base = s->window.base;
+	size_t done = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		if (PW_LIKELY(base ? pw_quick_walk(s, base, va[i], access, put_hit, &hits[i])
+				   : pw_quick_walk(s, 0, va[i], access, put_hit, &hits[i])))
+			done++;
+		else
+			hits[i].status = PW_UNSTABLE;
+	}
+	return done;
+}
+
+/* ---- All walks of a group together ---- */
+
+/*
+ * There is no branch that depends on an entry: mixed page sizes would mispredict every other one. A
+ * walk that has ended goes round with the others, but what it loads is its own copy of the entry in
+ * which it ended; one that leaves the window loads a hole.
+ */
 struct group {
-	uint64_t offset[GROUP]; /* of the next entry, in the window */
-	uint64_t and_fold[GROUP], or_fold[GROUP];
-	uint16_t active[GROUP]; /* the walks that still go down */
-	unsigned active_count;
+	const pw_word *at[GROUP]; /* the next entry */
+	uint64_t entry[GROUP];    /* the last one */
+	uint64_t fold[GROUP];     /* AND of all, with XD turned round */
+	uint16_t level[GROUP];    /* of the next entry */
 };
 
-PW_INLINE uint64_t entry_offset(
-	const struct pw_space *s, const struct pw_level *row, pw_pa table, pw_va va)
+/* What does not change during a batch: what the space says about this access, ready to be ORed. */
+struct plan {
+	uint64_t table; /* (entry & this) == P: a table with no reserved bit */
+	struct {
+		uint64_t check, value; /* (entry & check) == value: a good page of this level */
+		uint64_t low;          /* the va bits that its address takes */
+		uint64_t info;         /* level and size */
+	} page[4];
+	/* By the fold, rotated so that XD (turned round), P, W and U are bits 0 to 3. */
+	uint64_t grant[16];
+	uint64_t good[16]; /* 1: the access is granted */
+};
+
+static const pw_word hole;
+
+static void make_plan(const struct pw_space *s, pw_access access, struct plan *plan)
 {
-	return table + ((va >> row->shift & PW_LOW(row->index_bits)) << 3) - s->window.base;
+	plan->table = s->quick_reserved | X86_PS | X86_P;
+	for (unsigned i = 0; i < 4; i++) {
+		const struct pw_level *row = &pw_row_x86_64.level[i];
+
+		plan->page[i].check = s->quick_page[i] | row->table_mask;
+		plan->page[i].value = row->page.size_log2 ? row->table_mask : X86_P;
+		plan->page[i].low = PW_LOW(row->shift);
+		plan->page[i].info = pw_x86_info(i, row->shift, 0, 0);
+	}
+	plan->page[3].check = 0; /* is never X86_P: there are no such pages */
+	for (unsigned i = 0; i < 16; i++) {
+		unsigned index = i >> 1 | (~i & 1) << 3;
+
+		plan->grant[i] = s->quick_grant[index] << 32;
+		plan->good[i] = s->quick_allowed[index] >> access & 1;
+	}
 }
 
-static void group_begin(const struct pw_format *f, const struct pw_space *s, const pw_va *va,
-	unsigned count, struct group *g, struct pw_hit *hits)
+PW_INLINE const pw_word *word_at(const char *host, uint64_t offset)
 {
-	g->active_count = 0;
+	return (const pw_word *)(const void *)(host + offset);
+}
+
+static void group_begin(const struct pw_space *s, const pw_va *va, unsigned count, struct group *g)
+{
+	const char *host = s->window.host;
+
 	for (unsigned i = 0; i < count; i++) {
-		hits[i].status = PW_UNSTABLE;
-		g->and_fold[i] = ~(uint64_t)0;
-		g->or_fold[i] = 0;
-		g->offset[i] = entry_offset(s, &f->level[f->levels - 1], s->root, va[i]);
-		g->active[g->active_count] = (uint16_t)i;
-		g->active_count += pw_takes(f->extension, f->va_bits, va[i]);
+		struct pw_quick q;
+
+		g->at[i] = &hole;
+		if (PW_LIKELY(pw_quick_begin(s, va[i], &q) &&
+			      q.at - s->window.base < s->window_reach))
+			g->at[i] = word_at(host, q.at - s->window.base);
+		g->fold[i] = ~(uint64_t)0;
+		g->level[i] = 3;
 	}
 }
 
-PW_INLINE bool group_page(const struct pw_format *f, const struct pw_space *s, unsigned level,
-	uint64_t e, uint64_t and_fold, uint64_t or_fold, pw_va va, pw_access access,
-	struct pw_hit *hit)
+/* One level for every walk of the group. */
+PW_INLINE void group_step(const struct pw_space *s, const struct plan *plan, unsigned level,
+	const pw_va *va, unsigned count, struct group *g)
 {
-	const struct pw_page *shape = &f->level[level].page;
-	uint64_t low = PW_LOW(shape->size_log2);
-	unsigned index = pw_quick_index(and_fold & e, or_fold | e);
-	uint64_t grant = s->quick_grant[index];
+	const struct pw_level *below = &pw_row_x86_64.level[level - 1];
 
-	if (!shape->size_log2 || e & s->quick_page[level] ||
-		!(s->quick_allowed[index] >> access & 1))
-		return false;
-	hit->pa = (e & s->quick_address & ~low) | (va & low);
-	hit->status = PW_OK;
-	hit->level = (int8_t)level;
-	hit->size_log2 = shape->size_log2;
-	hit->flags = (uint8_t)(pw_look(level, e) >> 32) & ~PW_RESULT_ENTRY;
-	hit->rights = (uint8_t)grant;
-	hit->user = (uint8_t)(grant >> 8);
-	hit->supervisor = (uint8_t)(grant >> 16);
-	hit->implicit = (uint8_t)(grant >> 24);
-	return true;
-}
+	const char *host = s->window.host;
 
-/* One level for every walk of the group. Returns how many ended in a page. */
-PW_INLINE size_t group_step(const struct pw_format *f, const struct pw_space *s, unsigned level,
-	const pw_va *va, pw_access access, struct group *g, struct pw_hit *hits)
-{
-	const struct pw_level *row = &f->level[level];
-	unsigned left = 0;
-	size_t done = 0;
+	for (unsigned i = 0; i < count; i++) {
+		uint64_t e = pw_peek(&pw_row_x86_64, g->at[i]);
+		uint64_t down = (e & plan->table) == X86_P;
+		uint64_t next = (e & s->quick_address) + (pw_index_at(below, va[i]) << 3);
+		uintptr_t self = (uintptr_t)&g->entry[i];
 
-	for (unsigned n = 0; n < g->active_count; n++) {
-		unsigned i = g->active[n];
-		uint64_t e;
-
-		if (PW_UNLIKELY(g->offset[i] >= s->window_reach))
-			continue;
-		e = pw_peek(f, (const char *)s->window.host + g->offset[i]);
-		if (!pw_is_table(row, e)) {
-			done += group_page(f, s, level, e, g->and_fold[i], g->or_fold[i], va[i],
-				access, &hits[i]);
-			continue;
-		}
-		if (PW_UNLIKELY((e & (s->quick_reserved | row->present_all)) != row->present_all))
-			continue;
-		pw_fold(row, e, &g->and_fold[i], &g->or_fold[i]);
-		g->offset[i] = entry_offset(
-			s, &f->level[level ? level - 1 : 0], e & s->quick_address, va[i]);
-		PREFETCH((const char *)s->window.host + g->offset[i]);
-		g->active[left++] = (uint16_t)i;
+		/* Masked first, so that the comparison almost never comes out otherwise. */
+		next = (next - s->window.base) & -down;
+		g->entry[i] = e;
+		g->fold[i] &= e ^ XD;
+		g->level[i] = (uint16_t)(g->level[i] - down);
+		self ^= (self ^ (uintptr_t)(host + next)) & -(uintptr_t)down;
+		if (PW_UNLIKELY(next >= s->window_reach))
+			self = (uintptr_t)&hole;
+		g->at[i] = (const pw_word *)self;
+		PREFETCH((const pw_word *)self);
 	}
-	g->active_count = left;
-	return done;
 }
 
-PW_INLINE size_t group_walk(const struct pw_format *f, const struct pw_space *s, const pw_va *va,
-	unsigned count, pw_access access, struct group *g, struct pw_hit *hits)
+/* The last level, and the answers. Returns how many there are. */
+static size_t group_end(const struct pw_space *s, const struct plan *plan, const pw_va *va,
+	unsigned count, const struct group *g, struct pw_hit *hits)
 {
 	size_t done = 0;
 
-	group_begin(f, s, va, count, g, hits);
-#pragma GCC unroll 6
-	for (unsigned level = f->levels; level > 0; level--)
-		done += group_step(f, s, level - 1, va, access, g, hits);
+	for (unsigned i = 0; i < count; i++) {
+		uint64_t e = pw_peek(&pw_row_x86_64, g->at[i]), level = g->level[i];
+		uint64_t fold = g->fold[i] & (e ^ XD), low = plan->page[level].low;
+		unsigned index = (unsigned)(fold << 1 | fold >> 63) & 15;
+		uint64_t good = plan->good[index] &
+				((e & plan->page[level].check) == plan->page[level].value);
+		uint64_t info =
+			pw_x86_info(0, 0, e, 0) | plan->page[level].info | plan->grant[index];
+
+		if (PW_UNLIKELY(!good))
+			info = PW_UNSTABLE;
+		pw_put_hit(&hits[i], (e & s->quick_address & ~low) | (va[i] & low), info);
+		done += good;
+	}
 	return done;
+}
+
+static bool lie_near(const pw_va *va, unsigned count)
+{
+	uint64_t apart = 0;
+
+	for (unsigned i = 1; i < count; i++)
+		apart |= va[i] ^ va[0];
+	return apart < NEAR;
+}
+
+static size_t walk_together(const struct pw_space *s, const struct plan *plan, const pw_va *va,
+	unsigned count, struct pw_hit *hits)
+{
+	struct group g;
+
+	group_begin(s, va, count, &g);
+	group_step(s, plan, 3, va, count, &g);
+	group_step(s, plan, 2, va, count, &g);
+	group_step(s, plan, 1, va, count, &g);
+	return group_end(s, plan, va, count, &g, hits);
 }
 
 size_t pw_batch_plain(const struct pw_space *space, const pw_va *va, size_t count, pw_access access,
 	struct pw_hit *hits)
 {
-	struct group group;
+	struct plan plan;
 	size_t done = 0;
 
+	make_plan(space, access, &plan);
 	for (size_t at = 0; at < count; at += GROUP) {
 		unsigned some = count - at < GROUP ? (unsigned)(count - at) : GROUP;
 
-		done += group_walk(&pw_row_x86_64, space, va + at, some, access, &group, hits + at);
+		if (lie_near(va + at, some))
+			done += walk_singly(space, va + at, some, access, hits + at);
+		else
+			done += walk_together(space, &plan, va + at, some, hits + at);
 	}
 	return done;
 }

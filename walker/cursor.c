@@ -6,10 +6,6 @@
 #include "hit.h"
 #include "quick.h"
 
-_Static_assert(PW_RESULT_ACCESSED == X86_A >> 5 && PW_RESULT_DIRTY == X86_D >> 5 &&
-		       PW_RESULT_GLOBAL == X86_G >> 5,
-	"flags are a shift away from the entry");
-
 /* Remembers a hole, for address 0 alone. */
 static void forget(struct pw_cursor *c)
 {

@@ -5,7 +5,7 @@
  */
 #include "access.h"
 #include "linear.h"
-#include "quick.h"
+#include "quick_walk.h"
 
 /* What a descent carries down. Only ever a local of an inlined function: it stays in registers. */
 struct descent {
@@ -45,26 +45,20 @@ PW_INLINE bool is_hot(const struct pw_format *f)
 	return f == &pw_row_x86_64;
 }
 
-/* The result of a page that grants the access, for the hot rows: `index` is pw_quick_index(). */
-PW_INLINE void put_page(const struct pw_format *f, const struct pw_space *s, unsigned level,
-	unsigned index, uint64_t entry, pw_pa entry_pa, pw_va va, struct pw_result *r)
+/* The result of a page that grants the access, for the hot rows. */
+PW_INLINE void put_page(const struct pw_space *s, const struct pw_quick *q, pw_va va, void *to)
 {
-	uint64_t offset = PW_LOW(f->level[level].page.size_log2);
+	const struct pw_format *f = &pw_row_x86_64;
+	uint64_t offset = PW_LOW(f->level[q->level].page.size_log2);
+	struct pw_result *r = to;
 
 	r->va = va;
-	r->pa = (entry & s->quick_address & ~offset) | (va & offset);
+	r->pa = (q->entry & s->quick_address & ~offset) | (va & offset);
 	r->page_size = offset + 1;
-	r->entry = entry;
-	r->entry_pa = entry_pa;
-	pw_put_tail(r, level, (unsigned)(entry >> f->key_bit & PW_LOW(f->key_bits)),
-		s->quick_grant[index] | pw_look(level, entry));
-}
-
-/* Access and keys need no second look. */
-PW_INLINE bool is_quick_page(
-	const struct pw_space *s, unsigned level, unsigned index, uint64_t entry, pw_access access)
-{
-	return !(entry & s->quick_page[level]) && s->quick_allowed[index] >> access & 1;
+	r->entry = q->entry;
+	r->entry_pa = q->at;
+	pw_put_tail(r, q->level, (unsigned)(q->entry >> f->key_bit & PW_LOW(f->key_bits)),
+		s->quick_grant[q->index] | pw_look(q->level, q->entry));
 }
 
 PW_INLINE enum pw_status any_page(const struct pw_format *f, const struct pw_space *s,
@@ -109,23 +103,21 @@ PW_INLINE enum pw_status page_found(const struct pw_format *f, const struct pw_s
 	const struct pw_page *shape, unsigned level, const struct descent *d, pw_va va,
 	pw_access access, struct pw_result *r)
 {
-	unsigned index = pw_quick_index(d->and_fold & d->entry, d->or_fold | d->entry);
+	const struct pw_quick q = {.at = d->entry_pa,
+		.entry = d->entry,
+		.level = level,
+		.index = pw_quick_index(d->and_fold & d->entry, d->or_fold | d->entry)};
 
 	if (!is_hot(f))
 		return any_page(f, s, shape, level, d, va, access, r);
-	if (PW_UNLIKELY(access > 63 || !is_quick_page(s, level, index, d->entry, access))) {
+	if (PW_UNLIKELY(access > 63 || !pw_is_quick_page(s, &q, access))) {
 		/* A copy: see end_without_page(). */
 		const struct descent at = *d;
 
 		return slow_page(s, level, &at, va, access, r);
 	}
-	put_page(f, s, level, index, d->entry, d->entry_pa, va, r);
+	put_page(s, &q, va, r);
 	return PW_OK;
-}
-
-PW_INLINE uint64_t index_at(const struct pw_level *row, pw_va va)
-{
-	return va >> row->shift & PW_LOW(row->index_bits);
 }
 
 /* How entries are reached. */
@@ -138,7 +130,7 @@ enum door {
 PW_INLINE bool read_entry(const struct pw_format *f, const struct pw_space *s, enum door door,
 	unsigned level, pw_va va, struct descent *d)
 {
-	uint64_t index = index_at(&f->level[level], va);
+	uint64_t index = pw_index_at(&f->level[level], va);
 	pw_pa at = d->table + index * f->entry_bytes;
 	uint64_t entry;
 
@@ -206,93 +198,6 @@ static PW_NOINLINE enum pw_status refuse_address(const struct pw_space *s, pw_va
 	return no_page(s, va, access, status, -1, NULL, r);
 }
 
-/* ---- The quick path ---- */
-
-/*
- * For constant rows of x86: one window, no word for what goes wrong. Then it returns false, and the
- * full path walks anew. Nothing of this attempt is kept, so the answer always comes from entries
- * that were each loaded once.
- *
- * That is also why it may go on through an entry that is not present, or has reserved bits, as if
- * it were a table: the loads stay in the window, and before an answer is given the folds tell. Only
- * a page is told from a table at once.
- */
-struct quick {
-	pw_pa at; /* the next entry */
-	uint64_t and_fold, or_fold;
-};
-
-/*
- * The root's entry. For a sign-extended va the bits from the root's index on, as a signed number,
- * are in the index's range, and that is all: one comparison.
- */
-PW_INLINE bool quick_begin(
-	const struct pw_format *f, const struct pw_space *s, pw_va va, struct quick *q)
-{
-	const struct pw_level *row = &f->level[f->levels - 1];
-	uint64_t half = PW_BIT(row->index_bits - 1);
-	uint64_t index = (uint64_t)((int64_t)va >> row->shift) + half;
-
-	q->at = s->root + (index ^ half) * f->entry_bytes;
-	q->and_fold = ~(uint64_t)0;
-	q->or_fold = 0;
-	return index >> row->index_bits == 0;
-}
-
-/* The page's fields, if everything is in order. */
-PW_INLINE bool quick_page(const struct pw_format *f, const struct pw_space *s, unsigned level,
-	const struct quick *q, uint64_t e, pw_va va, pw_access access, struct pw_result *r)
-{
-	unsigned index = pw_quick_index(q->and_fold & e, q->or_fold | e);
-
-	if (PW_UNLIKELY(
-		    q->or_fold & s->quick_reserved || !is_quick_page(s, level, index, e, access)))
-		return false;
-	put_page(f, s, level, index, e, q->at, va, r);
-	return true;
-}
-
-/* Reads the entry of a level. True: it is no page, q->at is now one level below. */
-PW_INLINE bool quick_down(const struct pw_format *f, const struct pw_space *s, unsigned level,
-	uint64_t base, pw_va va, struct quick *q, uint64_t *entry)
-{
-	const struct pw_level *row = &f->level[level];
-	uint64_t offset = q->at - base, e;
-
-	if (PW_UNLIKELY(offset >= (base ? s->window_reach : s->quick_reach))) {
-		*entry = 0; /* a hole is not allowed to anyone */
-		return false;
-	}
-	e = pw_peek(f, (const char *)s->window.host + offset);
-	*entry = e;
-	if (!pw_is_table(row, e))
-		return false;
-	pw_fold(row, e, &q->and_fold, &q->or_fold);
-	q->at = (e & s->quick_address) + index_at(row - 1, va) * f->entry_bytes;
-	return true;
-}
-
-/* Unrolled by hand, so that `level` is a constant in every instance. */
-PW_INLINE bool quick(const struct pw_format *f, const struct pw_space *s, uint64_t base, pw_va va,
-	pw_access access, struct pw_result *r)
-{
-	struct quick q;
-	uint64_t e;
-
-	if (PW_UNLIKELY(!quick_begin(f, s, va, &q)))
-		return false;
-	if (f->levels > 4 && !quick_down(f, s, 4, base, va, &q, &e))
-		return quick_page(f, s, 4, &q, e, va, access, r);
-	if (!quick_down(f, s, 3, base, va, &q, &e))
-		return quick_page(f, s, 3, &q, e, va, access, r);
-	if (!quick_down(f, s, 2, base, va, &q, &e))
-		return quick_page(f, s, 2, &q, e, va, access, r);
-	if (!quick_down(f, s, 1, base, va, &q, &e))
-		return quick_page(f, s, 1, &q, e, va, access, r);
-	(void)quick_down(f, s, 0, base, va, &q, &e);
-	return quick_page(f, s, 0, &q, e, va, access, r);
-}
-
 /* ---- The full path ---- */
 
 /* The loop is unrolled for constant rows, where the level count is known. */
@@ -346,7 +251,7 @@ static PW_SEPARATE enum pw_status x86_64_in_full(
 	const struct pw_space *s, pw_va va, pw_access access, struct pw_result *r)
 {
 	if (s->window.base && access < 64 &&
-		quick(&pw_row_x86_64, s, s->window.base, va, access, r))
+		pw_quick_walk(s, s->window.base, va, access, put_page, r))
 		return PW_OK;
 	return in_full(&pw_row_x86_64, s, DOOR_ANY, va, access, r);
 }
@@ -386,7 +291,7 @@ enum pw_status pw_translate(
 	const struct pw_space *space, pw_va va, pw_access access, struct pw_result *result)
 {
 	if (PW_LIKELY(result && access < 64)) {
-		if (PW_LIKELY(quick(&pw_row_x86_64, space, 0, va, access, result)))
+		if (PW_LIKELY(pw_quick_walk(space, 0, va, access, put_page, result)))
 			return PW_OK;
 		if (space->engine == PW_ENGINE_X86_64_BY_CALLBACK &&
 			space->quick_accesses >> access & 1)
@@ -426,7 +331,7 @@ enum pw_status pw_translate_trace(const struct pw_space *space, pw_va va, pw_acc
 			break;
 		steps[*count] = (struct pw_trace_step){.table = table,
 			.entry = d.entry,
-			.index = (uint32_t)index_at(&f->level[level], va),
+			.index = (uint32_t)pw_index_at(&f->level[level], va),
 			.level = (uint8_t)level,
 			.kind = (uint8_t)(more                               ? PW_TABLE
 					  : result->status == PW_RESERVED    ? PW_BAD

@@ -8,6 +8,7 @@
 #include "avx512.h"
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(PW_NO_SIMD)
+#include "../hit.h"
 #include "../quick.h"
 #include <immintrin.h>
 
@@ -186,13 +187,4 @@ VECTOR_ENTRY size_t pw_batch_avx512(const struct pw_space *space, const pw_va *v
 	}
 	return done;
 }
-
-_Static_assert(PW_RESULT_ACCESSED == X86_A >> 5 && PW_RESULT_DIRTY == X86_D >> 5 &&
-		       PW_RESULT_GLOBAL == X86_G >> 5,
-	"flags are a shift away from the entry");
-_Static_assert(
-	sizeof(struct pw_hit) == 16 && offsetof(struct pw_hit, status) == 8 &&
-		offsetof(struct pw_hit, level) == 9 && offsetof(struct pw_hit, size_log2) == 10 &&
-		offsetof(struct pw_hit, flags) == 11 && offsetof(struct pw_hit, rights) == 12,
-	"a hit is two words");
 #endif
