@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Batches: groups of walks that go down together, and the full path for what is left over. */
-#include "hit.h"
 #include "kernels.h"
+#include "plan.h"
 #include "quick_walk.h"
 
 #define XD PW_BIT(63)
 
 /* Walks in flight. Fewer leave the memory idle, more fall out of the first-level cache. */
 #define GROUP 128
-
-/* The last tables of addresses that lie as near to each other fit into the caches. */
-#define NEAR (UINT64_C(256) << 20)
 
 #if defined(__GNUC__)
 #define PREFETCH(at) __builtin_prefetch(at)
@@ -59,40 +56,7 @@ struct group {
 	uint16_t level[GROUP];    /* of the next entry */
 };
 
-/* What does not change during a batch: what the space says about this access, ready to be ORed. */
-struct plan {
-	uint64_t table; /* (entry & this) == P: a table with no reserved bit */
-	struct {
-		uint64_t check, value; /* (entry & check) == value: a good page of this level */
-		uint64_t low;          /* the va bits that its address takes */
-		uint64_t info;         /* level and size */
-	} page[4];
-	/* By the fold, rotated so that XD (turned round), P, W and U are bits 0 to 3. */
-	uint64_t grant[16];
-	uint64_t good[16]; /* 1: the access is granted */
-};
-
 static const pw_word hole;
-
-static void make_plan(const struct pw_space *s, pw_access access, struct plan *plan)
-{
-	plan->table = s->quick_reserved | X86_PS | X86_P;
-	for (unsigned i = 0; i < 4; i++) {
-		const struct pw_level *row = &pw_row_x86_64.level[i];
-
-		plan->page[i].check = s->quick_page[i] | row->table_mask;
-		plan->page[i].value = row->page.size_log2 ? row->table_mask : X86_P;
-		plan->page[i].low = PW_LOW(row->shift);
-		plan->page[i].info = pw_x86_info(i, row->shift, 0, 0);
-	}
-	plan->page[3].check = 0; /* is never X86_P: there are no such pages */
-	for (unsigned i = 0; i < 16; i++) {
-		unsigned index = i >> 1 | (~i & 1) << 3;
-
-		plan->grant[i] = s->quick_grant[index] << 32;
-		plan->good[i] = s->quick_allowed[index] >> access & 1;
-	}
-}
 
 PW_INLINE const pw_word *word_at(const char *host, uint64_t offset)
 {
@@ -116,7 +80,7 @@ static void group_begin(const struct pw_space *s, const pw_va *va, unsigned coun
 }
 
 /* One level for every walk of the group. */
-PW_INLINE void group_step(const struct pw_space *s, const struct plan *plan, unsigned level,
+PW_INLINE void group_step(const struct pw_space *s, const struct pw_plan *plan, unsigned level,
 	const pw_va *va, unsigned count, struct group *g)
 {
 	const struct pw_level *below = &pw_row_x86_64.level[level - 1];
@@ -143,7 +107,7 @@ PW_INLINE void group_step(const struct pw_space *s, const struct plan *plan, uns
 }
 
 /* The last level, and the answers. Returns how many there are. */
-static size_t group_end(const struct pw_space *s, const struct plan *plan, const pw_va *va,
+static size_t group_end(const struct pw_space *s, const struct pw_plan *plan, const pw_va *va,
 	unsigned count, const struct group *g, struct pw_hit *hits)
 {
 	size_t done = 0;
@@ -165,16 +129,7 @@ static size_t group_end(const struct pw_space *s, const struct plan *plan, const
 	return done;
 }
 
-static bool lie_near(const pw_va *va, unsigned count)
-{
-	uint64_t apart = 0;
-
-	for (unsigned i = 1; i < count; i++)
-		apart |= va[i] ^ va[0];
-	return apart < NEAR;
-}
-
-static size_t walk_together(const struct pw_space *s, const struct plan *plan, const pw_va *va,
+static size_t walk_together(const struct pw_space *s, const struct pw_plan *plan, const pw_va *va,
 	unsigned count, struct pw_hit *hits)
 {
 	struct group g;
@@ -189,14 +144,14 @@ static size_t walk_together(const struct pw_space *s, const struct plan *plan, c
 size_t pw_batch_plain(const struct pw_space *space, const pw_va *va, size_t count, pw_access access,
 	struct pw_hit *hits)
 {
-	struct plan plan;
+	struct pw_plan plan;
 	size_t done = 0;
 
-	make_plan(space, access, &plan);
+	pw_make_plan(space, access, &plan);
 	for (size_t at = 0; at < count; at += GROUP) {
 		unsigned some = count - at < GROUP ? (unsigned)(count - at) : GROUP;
 
-		if (lie_near(va + at, some))
+		if (pw_lie_near(va + at, some))
 			done += walk_singly(space, va + at, some, access, hits + at);
 		else
 			done += walk_together(space, &plan, va + at, some, hits + at);

@@ -8,12 +8,11 @@
 #include "avx512.h"
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(PW_NO_SIMD)
-#include "../hit.h"
-#include "../quick.h"
+#include "../plan.h"
 #include <immintrin.h>
 
-#define VECTOR       __attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,bmi2"), always_inline))
-#define VECTOR_ENTRY __attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,bmi2")))
+#define VECTOR       __attribute__((target("avx512f,avx512dq,avx512bw,avx512vl"), always_inline))
+#define VECTOR_ENTRY __attribute__((target("avx512f,avx512dq,avx512bw,avx512vl")))
 
 /* 256 walks: enough to cover the memory's latency, and their state stays in the first cache. */
 #define VECTORS 32
@@ -21,16 +20,19 @@
 
 struct walks {
 	__m512i offset[VECTORS]; /* of the next entry, in the window */
-	__m512i and_fold[VECTORS], or_fold[VECTORS];
+	__m512i entry[VECTORS];  /* the last one; 0 if what it leads to is not in the window */
+	__m512i fold[VECTORS];   /* AND of all, with XD turned round */
+	__m512i level[VECTORS];  /* of the last one */
 	__mmask8 live[VECTORS];
-	__mmask8 done[VECTORS];
 };
 
-/* What does not change during a batch. */
+/* What does not change during a batch, a lane a level or a lane a kind of page. */
 struct batch {
-	const struct pw_space *space;
 	const char *host;
-	__m512i base, reach, address, grant, need, root;
+	bool near; /* see pw_lie_near() */
+	__m512i base, reach, address, root, table;
+	__m512i check, value, low, info; /* see struct pw_plan */
+	__m512i grant, more_grant, need; /* by the fold */
 };
 
 static inline VECTOR __m512i splat(uint64_t value)
@@ -62,76 +64,72 @@ static inline VECTOR void begin(
 	__m512i extended = _mm512_srai_epi64(_mm512_slli_epi64(va, 16), 16);
 
 	w->offset[v] = entry_offset(b, 3, b->root, va);
-	w->and_fold[v] = splat(~(uint64_t)0);
-	w->or_fold[v] = _mm512_setzero_si512();
-	w->done[v] = 0;
+	w->entry[v] = _mm512_setzero_si512();
+	w->fold[v] = splat(~(uint64_t)0);
+	w->level[v] = splat(3);
 	w->live[v] = lanes & _mm512_cmpeq_epi64_mask(extended, va) &
 		     _mm512_cmplt_epu64_mask(w->offset[v], b->reach);
 }
 
-/* Each lane's bit twice: a hit is two words. */
-static inline VECTOR unsigned twice(__mmask8 lanes)
+/* Reads the entries of a level. Walks that have ended keep theirs; to fold it again is nothing. */
+static inline VECTOR __m512i read_entries(const struct batch *b, struct walks *w, unsigned v)
 {
-	return _pdep_u32(lanes, 0x5555) * 3;
+	__m512i e = _mm512_mask_i64gather_epi64(w->entry[v], w->live[v], w->offset[v], b->host, 1);
+
+	/* fold & (e ^ XD) */
+	w->fold[v] = _mm512_ternarylogic_epi64(w->fold[v], e, splat(PW_BIT(63)), 0x60);
+	return e;
 }
 
-/* Writes the hits of the lanes whose entry is a good page; returns these lanes. */
-static inline VECTOR __mmask8 finish(const struct batch *b, const struct walks *w, unsigned v,
-	unsigned level, __mmask8 lanes, __m512i e, __m512i va, struct pw_hit *hits)
+static inline VECTOR void step(
+	const struct batch *b, struct walks *w, unsigned v, unsigned level, __m512i va)
 {
-	const struct pw_page *shape = &pw_row_x86_64.level[level].page;
-	__m512i low = splat(PW_LOW(shape->size_log2));
-	__m512i a = _mm512_and_si512(w->and_fold[v], e), o = _mm512_or_si512(w->or_fold[v], e);
-	/* Attributes W, U, XD: bits 1, 2 and 63. */
-	__m512i index = _mm512_or_si512(_mm512_and_si512(_mm512_srli_epi64(a, 1), splat(3)),
-		_mm512_slli_epi64(_mm512_srli_epi64(o, 63), 2));
-	__m512i grant = _mm512_permutexvar_epi64(index, b->grant);
-	/* PW_RESULT_ACCESSED, _DIRTY and _GLOBAL are bits 5, 6 and 8 of the entry, shifted. */
-	__m512i flags = _mm512_and_si512(_mm512_slli_epi64(e, 19), splat((uint64_t)0xb << 24));
+	__m512i e = read_entries(b, w, v), offset;
+	__mmask8 tables =
+		w->live[v] & _mm512_cmpeq_epi64_mask(_mm512_and_si512(e, b->table), splat(X86_P));
+	__mmask8 inside;
+
+	offset = entry_offset(b, level - 1, _mm512_and_si512(e, b->address), va);
+	inside = tables & _mm512_cmplt_epu64_mask(offset, b->reach);
+	w->entry[v] = _mm512_mask_mov_epi64(e, tables & (__mmask8)~inside, _mm512_setzero_si512());
+	w->level[v] = _mm512_mask_mov_epi64(w->level[v], inside, splat(level - 1));
+	w->live[v] = inside;
+	/* What is not read is not asked for either: it could be anywhere. */
+	w->offset[v] = _mm512_mask_mov_epi64(w->offset[v], inside, offset);
+	if (!b->near)
+		prefetch(b, w->offset[v]);
+}
+
+/* The last level, and the answers. Returns the lanes that have one. */
+static inline VECTOR __mmask8 finish(const struct batch *b, struct walks *w, unsigned v, __m512i va,
+	__mmask8 given, struct pw_hit *hits)
+{
+	__m512i e = read_entries(b, w, v), level = w->level[v];
+	__m512i low = _mm512_permutexvar_epi64(level, b->low);
+	/* XD, P, W and U are bits 0 to 3; pages without P are not good. */
+	__m512i index = _mm512_and_si512(_mm512_rol_epi64(w->fold[v], 1), splat(15));
+	__m512i grant = _mm512_permutex2var_epi64(b->grant, index, b->more_grant);
 	__m512i pa = _mm512_or_si512(_mm512_andnot_si512(low, _mm512_and_si512(e, b->address)),
 		_mm512_and_si512(va, low));
-	__m512i info = _mm512_or_si512(_mm512_or_si512(grant, flags),
-		splat((uint64_t)level << 8 | (uint64_t)shape->size_log2 << 16));
+	__m512i flags = _mm512_and_si512(_mm512_slli_epi64(e, 19),
+		splat((uint64_t)(PW_RESULT_ACCESSED | PW_RESULT_DIRTY | PW_RESULT_GLOBAL) << 24));
+	__m512i info = _mm512_or_si512(
+		_mm512_or_si512(grant, flags), _mm512_permutexvar_epi64(level, b->info));
 	const __m512i first = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11);
 	const __m512i second = _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15);
-	__m512i must = splat(b->space->quick_page[level] | X86_P);
-	unsigned words;
+	unsigned words =
+		given == 0xff ? 0xffff : (1u << 2 * (unsigned)__builtin_popcount(given)) - 1;
+	__mmask8 good = _mm512_test_epi64_mask(w->fold[v], splat(X86_P)) &
+			_mm512_cmpeq_epi64_mask(
+				_mm512_and_si512(e, _mm512_permutexvar_epi64(level, b->check)),
+				_mm512_permutexvar_epi64(level, b->value)) &
+			_mm512_cmpeq_epi64_mask(_mm512_and_si512(grant, b->need), b->need);
 
-	lanes &= _mm512_cmpeq_epi64_mask(_mm512_and_si512(e, must), splat(X86_P));
-	lanes &= _mm512_cmpeq_epi64_mask(_mm512_and_si512(grant, b->need), b->need);
-	words = twice(lanes);
+	info = _mm512_mask_mov_epi64(splat(PW_UNSTABLE), good, info);
 	_mm512_mask_storeu_epi64(hits, (__mmask8)words, _mm512_permutex2var_epi64(pa, first, info));
 	_mm512_mask_storeu_epi64(
 		hits + 4, (__mmask8)(words >> 8), _mm512_permutex2var_epi64(pa, second, info));
-	return lanes;
-}
-
-static inline VECTOR void step(const struct batch *b, struct walks *w, unsigned v, unsigned level,
-	const pw_va *addresses, __mmask8 given, struct pw_hit *hits)
-{
-	const struct pw_level *row = &pw_row_x86_64.level[level];
-	__mmask8 live = w->live[v], tables = live;
-	__m512i va, e;
-
-	if (!live)
-		return;
-	va = _mm512_maskz_loadu_epi64(given, addresses);
-	e = _mm512_mask_i64gather_epi64(_mm512_setzero_si512(), live, w->offset[v], b->host, 1);
-	if (level == 0)
-		tables = 0;
-	else if (row->table_mask)
-		tables &= _mm512_testn_epi64_mask(e, splat(row->table_mask));
-	if (row->page.size_log2 && live != tables)
-		w->done[v] |= finish(b, w, v, level, live & (__mmask8)~tables, e, va, hits);
-	if (level == 0)
-		return;
-	tables &= _mm512_cmpeq_epi64_mask(
-		_mm512_and_si512(e, splat(b->space->quick_reserved | X86_P)), splat(X86_P));
-	w->and_fold[v] = _mm512_and_si512(w->and_fold[v], e);
-	w->or_fold[v] = _mm512_or_si512(w->or_fold[v], e);
-	w->offset[v] = entry_offset(b, level - 1, _mm512_and_si512(e, b->address), va);
-	w->live[v] = tables & _mm512_cmplt_epu64_mask(w->offset[v], b->reach);
-	prefetch(b, w->offset[v]);
+	return good & given;
 }
 
 /* Up to VECTORS * LANES walks. */
@@ -143,38 +141,53 @@ static inline VECTOR size_t group(
 	__mmask8 last = (__mmask8)(0xff >> (LANES - tail));
 	size_t done = 0;
 
-	for (unsigned v = 0; v < vectors; v++) {
-		__mmask8 given = v + 1 == vectors ? last : 0xff;
-
-		begin(b, w, v, _mm512_maskz_loadu_epi64(given, va + v * LANES), given);
-	}
-#pragma GCC unroll 4
-	for (unsigned level = 4; level > 0; level--) {
+#define GIVEN(v) ((v) + 1 == vectors ? last : (__mmask8)0xff)
+#define VA(v)    _mm512_maskz_loadu_epi64(GIVEN(v), va + (v)*LANES)
+	for (unsigned v = 0; v < vectors; v++)
+		begin(b, w, v, VA(v), GIVEN(v));
+#pragma GCC unroll 3
+	for (unsigned level = 3; level > 0; level--) {
 		for (unsigned v = 0; v < vectors; v++)
-			step(b, w, v, level - 1, va + v * LANES, v + 1 == vectors ? last : 0xff,
-				hits + v * LANES);
+			step(b, w, v, level, VA(v));
 	}
-	for (unsigned v = 0; v < vectors; v++) {
-		__mmask8 given = v + 1 == vectors ? last : 0xff;
-
-		done += (size_t)_mm_popcnt_u32(w->done[v]);
-		for (unsigned rest = given & ~(unsigned)w->done[v]; rest; rest &= rest - 1)
-			hits[v * LANES + (unsigned)__builtin_ctz(rest)].status = PW_UNSTABLE;
-	}
+	for (unsigned v = 0; v < vectors; v++)
+		done += (size_t)__builtin_popcount(
+			finish(b, w, v, VA(v), GIVEN(v), hits + v * LANES));
+#undef VA
+#undef GIVEN
 	return done;
+}
+
+static inline VECTOR void from_plan(struct batch *b, const struct pw_plan *plan)
+{
+	_Alignas(64) uint64_t check[LANES] = {0}, value[LANES] = {0}, low[LANES] = {0},
+			      info[LANES] = {0};
+
+	for (unsigned i = 0; i < 4; i++) {
+		check[i] = plan->page[i].check;
+		value[i] = plan->page[i].value;
+		low[i] = plan->page[i].low;
+		info[i] = plan->page[i].info;
+	}
+	b->table = splat(plan->table);
+	b->check = _mm512_load_si512(check);
+	b->value = _mm512_load_si512(value);
+	b->low = _mm512_load_si512(low);
+	b->info = _mm512_load_si512(info);
+	b->grant = _mm512_loadu_si512(plan->grant);
+	b->more_grant = _mm512_loadu_si512(plan->grant + LANES);
 }
 
 VECTOR_ENTRY size_t pw_batch_avx512(const struct pw_space *space, const pw_va *va, size_t count,
 	pw_access access, struct pw_hit *hits)
 {
-	_Alignas(64) uint64_t grant[LANES];
 	struct walks walks;
-	struct batch b = {.space = space, .host = space->window.host};
+	struct batch b = {.host = space->window.host};
+	struct pw_plan plan;
 	size_t done = 0;
 
-	for (unsigned i = 0; i < LANES; i++)
-		grant[i] = space->quick_grant[pw_quick_index_of(i)] << 32;
-	b.grant = _mm512_load_si512(grant);
+	pw_make_plan(space, access, &plan);
+	from_plan(&b, &plan);
 	b.need = splat((uint64_t)pw_quick_need(access) << 32);
 	b.base = splat(space->window.base);
 	b.reach = splat(space->window_reach);
@@ -183,6 +196,7 @@ VECTOR_ENTRY size_t pw_batch_avx512(const struct pw_space *space, const pw_va *v
 	for (size_t at = 0; at < count; at += VECTORS * LANES) {
 		size_t some = count - at < VECTORS * LANES ? count - at : VECTORS * LANES;
 
+		b.near = pw_lie_near(va + at, some);
 		done += group(&b, &walks, va + at, some, hits + at);
 	}
 	return done;
