@@ -4,14 +4,21 @@
 
 static const char *group;
 static uint64_t group_cases, group_failures;
+static uint64_t group_kinds[NESTED_OTHER + 1];
 
 void nested_group(const char *name)
 {
-	if (group)
+	if (group) {
 		nested_print(
-			"%s %s: %u cases\n", group_failures ? "FAIL" : "PASS", group, group_cases);
+			"%s %s: %u cases, ", group_failures ? "FAIL" : "PASS", group, group_cases);
+		nested_print(
+			"%u went through, %u violations, %u misconfigurations, %u exceptions\n",
+			group_kinds[NESTED_DONE], group_kinds[NESTED_VIOLATION],
+			group_kinds[NESTED_MISCONFIGURED], group_kinds[NESTED_EXCEPTION]);
+	}
 	group = name;
 	group_cases = group_failures = 0;
+	memset(group_kinds, 0, sizeof group_kinds);
 }
 
 static const char *const kind_text[] = {
@@ -53,6 +60,8 @@ static void tell_wanted(const char *who, const struct nested_wanted *wanted)
 	nested_print("  %s: %s, qualification %x, address %x, linear %x, vector %u\n", who,
 		kind_text[wanted->kind], wanted->qualification, wanted->gpa, wanted->gla,
 		(uint64_t)wanted->vector);
+	if (wanted->text[0])
+		nested_print("  (%s)\n", wanted->text);
 }
 
 /* ---- Judging ---- */
@@ -106,7 +115,7 @@ static bool is_done_well(const struct nested_world *world, const struct nested_e
 	return nested_data[0] == data && end->rax == rax;
 }
 
-static bool is_as_wanted(const struct nested_case *c, const struct nested_wanted *wanted,
+bool nested_is_as_wanted(const struct nested_case *c, const struct nested_wanted *wanted,
 	const struct nested_exit *end)
 {
 	uint64_t defined = nested_defined(c, end) & wanted->mask;
@@ -132,25 +141,26 @@ static bool is_as_wanted(const struct nested_case *c, const struct nested_wanted
 static bool judge(struct nested_world *world, const char *who, const struct nested_wanted *wanted,
 	const struct nested_exit *end, const char **deviation)
 {
-	if (is_as_wanted(world->c, wanted, end))
+	if (nested_is_as_wanted(world->c, wanted, end))
 		return true;
-	*deviation = nested_deviation(world->c, wanted, end);
+	*deviation = nested_deviation(world, wanted, end);
 	if (*deviation)
 		return true;
 	nested_print("FAIL %s: not as the %s has it\n", group, who);
-	tell_wanted(who, wanted);
+	if (wanted->mask == nested_vector_mask)
+		tell_wanted(who, wanted);
 	return false;
 }
 
 static bool judge_all(struct nested_world *world, const struct nested_vector *vector,
-	const struct nested_exit *end, const char **deviation)
+	const struct nested_wanted *foretold, const struct nested_exit *end, const char **deviation)
 {
-	bool good = true;
+	bool good = judge(world, "library", foretold, end, deviation);
 
 	if (vector) {
 		struct nested_wanted wanted = from_vector(world, vector);
 
-		good = judge(world, "vector", &wanted, end, deviation);
+		good &= judge(world, "vector", &wanted, end, deviation);
 	}
 	if (end->kind == NESTED_DONE ? !is_done_well(world, end)
 				     : nested_data[0] != NESTED_PATTERN) {
@@ -167,6 +177,7 @@ static bool judge_all(struct nested_world *world, const struct nested_vector *ve
 void nested_case_run(const struct nested_case *c, const struct nested_vector *vector)
 {
 	static struct nested_world world;
+	struct nested_wanted foretold;
 	struct nested_exit end;
 	const char *deviation = NULL;
 	bool good;
@@ -177,10 +188,13 @@ void nested_case_run(const struct nested_case *c, const struct nested_vector *ve
 		tell_case(c);
 		return;
 	}
+	foretold = nested_foretell(&world);
 	nested_cpu_run(&world.guest, &end);
-	good = judge_all(&world, vector, &end, &deviation);
+	group_kinds[end.kind]++;
+	good = judge_all(&world, vector, &foretold, &end, &deviation);
 	if (!good || nested_has_word("verbose")) {
 		tell_case(c);
+		tell_wanted("library", &foretold);
 		tell_end(&end);
 	}
 	if (!good)

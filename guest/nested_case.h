@@ -20,6 +20,7 @@ struct nested_wanted {
 	uint64_t mask;          /* and which of its bits are known */
 	uint64_t gpa, gla;
 	uint32_t vector;
+	char text[160]; /* for people */
 };
 
 /* A vector of the manuals, or of those who measured: an outcome known without the library. */
@@ -38,10 +39,37 @@ void nested_group(const char *name);
  */
 void nested_case_run(const struct nested_case *c, const struct nested_vector *vector);
 
+/* The exit is the one wanted, as far as its bits are defined. */
+bool nested_is_as_wanted(const struct nested_case *c, const struct nested_wanted *wanted,
+	const struct nested_exit *end);
+
 /* ---- From vmx_cases.c and svm_cases.c ---- */
 
 /* All cases that this processor can be asked. */
 void nested_cases(void);
+
+/* ---- From nested_sweep.c ---- */
+
+uint64_t nested_random(void);
+
+/*
+ * Pages as the library builds them, of each size, with each of these rights and each memory type,
+ * accessed and holding a table; no vector, the library's word alone.
+ */
+void nested_sweep_built(
+	const pw_rights *rights, size_t count, unsigned leaf_levels, uint32_t control);
+
+/*
+ * Random cases, the nested guest's own tables spoilt too. `spoil` sets what is done to the
+ * second-stage entry. Always the same ones; a hundred times as many with "long".
+ */
+void nested_sweep_random(
+	unsigned leaf_levels, uint32_t control, void (*spoil)(struct nested_case *));
+
+/* ---- From nested_foretell.c ---- */
+
+/* What the library's two-stage walk says of the world as it is now. */
+struct nested_wanted nested_foretell(const struct nested_world *world);
 
 /* ---- From nested_marks.c ---- */
 
@@ -53,6 +81,9 @@ void nested_cases(void);
 bool nested_marks_agree(const struct nested_world *world, const struct nested_exit *end);
 
 /* ---- From vmx_judge.c and svm_judge.c ---- */
+
+/* The nested guest's own paging has AMD's rules. */
+extern const bool nested_is_amd;
 
 /* The second stage's Accessed and Dirty bits; 0: the processor sets none. */
 uint64_t nested_second_accessed(const struct nested_case *c);
@@ -68,7 +99,7 @@ uint64_t nested_defined(const struct nested_case *c, const struct nested_exit *e
  * The name of a fault in an emulator, which the command line must name, that makes `end` of what is
  * wanted; NULL if there is none.
  */
-const char *nested_deviation(const struct nested_case *c, const struct nested_wanted *wanted,
+const char *nested_deviation(const struct nested_world *world, const struct nested_wanted *wanted,
 	const struct nested_exit *end);
 
 #endif

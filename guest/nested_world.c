@@ -7,6 +7,9 @@
 #define LEAF_BITS  (PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED | PTE_DIRTY)
 #define TABLE_BITS (PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED)
 
+#define CPUID_7_EBX_SMEP (1u << 7)
+#define CPUID_7_EBX_SMAP (1u << 20)
+
 #define CR0_PE   1u
 #define CR0_ET   (1u << 4)
 #define CR0_NE   (1u << 5)
@@ -39,6 +42,25 @@ uint64_t (*nested_world_tables(size_t *count))[512]
 	return tables;
 }
 
+uint8_t nested_address_width(void)
+{
+	static uint8_t width;
+
+	if (!width)
+		width = (uint8_t)x86_cpuid(0x80000008u).eax;
+	return width;
+}
+
+bool nested_has_smep(void)
+{
+	return x86_cpuid(7).ebx & CPUID_7_EBX_SMEP;
+}
+
+bool nested_has_smap(void)
+{
+	return x86_cpuid(7).ebx & CPUID_7_EBX_SMAP;
+}
+
 uint64_t nested_target(void)
 {
 	return NESTED_TARGET + (uintptr_t)nested_data;
@@ -68,10 +90,13 @@ uint64_t nested_entry_gpa(const struct nested_world *world, unsigned level)
 
 static void set_code(struct nested_world *world)
 {
+	uint64_t bits = LEAF_BITS | PTE_LARGE;
 	unsigned pdpt_index = NESTED_CODE >> 30, pd_index = world->guest.rip >> 21 & 511;
 
+	if (!world->guest.user)
+		bits &= ~PTE_USER; /* SMEP and SMAP shall not stop the code */
 	for (unsigned i = 0; i < PLAIN_SIZE >> 21; i++)
-		code_pd[i] = (NESTED_PLAIN + ((uint64_t)i << 21)) | LEAF_BITS | PTE_LARGE;
+		code_pd[i] = (NESTED_PLAIN + ((uint64_t)i << 21)) | bits;
 	code_pdpt[pdpt_index] = (NESTED_PLAIN + (uintptr_t)code_pd) | TABLE_BITS;
 	nested_guest_tables[3][0] = (NESTED_PLAIN + (uintptr_t)code_pdpt) | TABLE_BITS;
 	world->guest.cr3 = gpa_of(world, NESTED_PML4, nested_guest_tables[3]);
@@ -119,9 +144,11 @@ static void set_guest(struct nested_world *world)
 		.rip = NESTED_CODE + (uintptr_t)code_for(c->access),
 		.rax = NESTED_VALUE,
 		.rdi = nested_target(),
-		.cr0 = CR0_PG | CR0_WP | CR0_NE | CR0_ET | CR0_PE,
-		.cr4 = CR4_PAE,
-		.efer = EFER_LME | EFER_LMA | EFER_NXE,
+		.cr0 = CR0_PG | CR0_NE | CR0_ET | CR0_PE |
+		       (c->control & NESTED_CONTROL_NO_WP ? 0 : CR0_WP),
+		.cr4 = CR4_PAE | (c->control & NESTED_CONTROL_SMEP ? CR4_SMEP : 0) |
+		       (c->control & NESTED_CONTROL_SMAP ? CR4_SMAP : 0),
+		.efer = EFER_LME | EFER_LMA | (c->control & NESTED_CONTROL_NO_NXE ? 0 : EFER_NXE),
 		.user = c->access & GUEST_ACCESS_USER,
 	};
 	set_code(world);

@@ -38,8 +38,14 @@ struct nested_case {
 	uint8_t guest_leaf;              /* level of the nested guest's page: 0, 1, 2 */
 	uint8_t guest_level;             /* of the nested guest's entry that is changed, */
 	uint64_t guest_clear, guest_set; /* which had P, W, U, A and, of a page, D */
-	uint32_t control;                /* what the program makes of it */
+	uint32_t control;                /* what the program makes of it, and: */
 };
+
+/* The nested guest's own registers. */
+#define NESTED_CONTROL_NO_WP  (1u << 16)
+#define NESTED_CONTROL_NO_NXE (1u << 17)
+#define NESTED_CONTROL_SMEP   (1u << 18)
+#define NESTED_CONTROL_SMAP   (1u << 19)
 
 /* Entries that the nested guest's code is fetched by. */
 #define NESTED_CODE_WALK 3
@@ -70,6 +76,11 @@ extern uint64_t nested_data[512];
 
 /* The nested guest's tables on the way to the target, by level. */
 extern uint64_t nested_guest_tables[NESTED_GUEST_LEVELS][512];
+
+/* MAXPHYADDR. */
+uint8_t nested_address_width(void);
+bool nested_has_smep(void);
+bool nested_has_smap(void);
 
 /* The linear address that is accessed, and the nested guest's entry for it at that level. */
 uint64_t nested_target(void);

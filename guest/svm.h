@@ -33,6 +33,4 @@ extern struct svm_nested svm_nested;
 #define SVM_CONTROL_NO_NXE 1u
 #define SVM_CONTROL_SMEP   2u
 
-bool svm_has_smep(void);
-
 #endif

@@ -88,7 +88,7 @@ static void try_rights(const struct nested_case *base)
 
 static bool is_reserved(unsigned bit, unsigned level, unsigned leaf)
 {
-	unsigned width = x86_cpuid(0x80000008u).eax & 255;
+	unsigned width = nested_address_width();
 
 	if (bit >= width && bit < 52)
 		return true;
@@ -157,6 +157,35 @@ static void for_each_table(uint32_t control, void (*try)(const struct nested_cas
 	}
 }
 
+/* For random cases. */
+static void spoil(struct nested_case *c)
+{
+	uint64_t chance = nested_random();
+	unsigned bit = chance >> 32 & 63;
+
+	switch (chance & 7) {
+	case 0: /* not present, the rest of it anything */
+		c->clear = PTE_PRESENT;
+		c->set = nested_random() & ~PTE_PRESENT;
+		break;
+	case 1:
+		c->clear = PTE_WRITE;
+		break;
+	case 2:
+		c->clear = PTE_USER;
+		break;
+	case 3:
+		c->set = PTE_NO_EXECUTE;
+		break;
+	case 4:
+		if (bit > 8 && is_reserved(bit, c->level, c->leaf))
+			c->set = UINT64_C(1) << bit;
+		break;
+	default: /* ignored bits */
+		c->set = nested_random() & (PTE_SOFTWARE | PTE_ACCESSED);
+	}
+}
+
 void nested_cases(void)
 {
 	static const struct {
@@ -169,9 +198,10 @@ void nested_cases(void)
 		{"rights of pages, NXE off, SMEP on", "rights of tables, NXE off, SMEP on",
 			SVM_CONTROL_NO_NXE | SVM_CONTROL_SMEP},
 	};
+	static const pw_rights rights[] = {PW_R, PW_R | PW_W, PW_R | PW_X, PW_R | PW_W | PW_X};
 
 	for (unsigned i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
-		if (hosts[i].control & SVM_CONTROL_SMEP && !svm_has_smep()) {
+		if (hosts[i].control & SVM_CONTROL_SMEP && !nested_has_smep()) {
 			nested_skip(hosts[i].pages, "the processor has no SMEP");
 			continue;
 		}
@@ -186,4 +216,10 @@ void nested_cases(void)
 	for_each_table(0, try_reserved);
 	nested_group("ignored bits");
 	for_each_access(0, try_ignored);
+	nested_group("pages as the library builds them");
+	nested_sweep_built(rights, sizeof rights / sizeof rights[0], leaf_levels(), 0);
+	nested_group("random cases");
+	nested_sweep_random(leaf_levels(), 0, spoil);
+	nested_group("random cases, NXE off");
+	nested_sweep_random(leaf_levels(), SVM_CONTROL_NO_NXE, spoil);
 }

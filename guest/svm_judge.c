@@ -3,6 +3,8 @@
 #include "nested_case.h"
 #include "svm.h"
 
+const bool nested_is_amd = true;
+
 const uint64_t nested_vector_mask = ~UINT64_C(0);
 
 uint64_t nested_second_accessed(const struct nested_case *c)
@@ -47,11 +49,16 @@ static const char *left_out_by_tcg(const struct nested_case *c, uint64_t wanted,
 	return left_out ? NULL : why;
 }
 
-const char *nested_deviation(const struct nested_case *c, const struct nested_wanted *wanted,
+const char *nested_deviation(const struct nested_world *world, const struct nested_wanted *wanted,
 	const struct nested_exit *end)
 {
+	const struct nested_case *c = world->c;
 	uint64_t code = wanted->qualification;
 
+	/* A page fault within the nested guest. */
+	if (wanted->kind == NESTED_EXCEPTION && end->kind == NESTED_EXCEPTION &&
+		end->gpa == wanted->gpa && end->vector == wanted->vector && nested_has_word("tcg"))
+		return left_out_by_tcg(c, code, end->qualification);
 	if (wanted->kind != NESTED_VIOLATION)
 		return NULL;
 	/* The manual does not say whether a fault on a table's entry tells the entry's address. */

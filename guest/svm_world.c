@@ -3,14 +3,6 @@
 #include "nested_world.h"
 #include "svm.h"
 
-#define CPUID_7_EBX_SMEP (1u << 7)
-#define CR4_SMEP         (UINT64_C(1) << 20)
-
-bool svm_has_smep(void)
-{
-	return x86_cpuid(7).ebx & CPUID_7_EBX_SMEP;
-}
-
 /* The nested tables obey the hypervisor's registers at VMRUN. */
 static void set_registers(uint32_t control)
 {
@@ -24,28 +16,26 @@ static void set_registers(uint32_t control)
 pw_rights nested_second_rights(const struct nested_case *c)
 {
 	(void)c;
-	return PW_R | PW_W | PW_X | PW_U;
+	return PW_R | PW_W | PW_X;
 }
 
 const struct pw_format *nested_second_format(const struct nested_case *c)
 {
 	(void)c;
-	return x86_read_cr4() & CR4_LA57 ? &pw_format_x86_64_la57 : &pw_format_x86_64;
+	return x86_read_cr4() & CR4_LA57 ? &pw_format_npt_5 : &pw_format_npt_4;
 }
 
 enum pw_status nested_second_space(struct nested_world *world, pw_pa root)
 {
-	struct pw_x86_state state = {
-		.cr3 = root,
-		.maxphyaddr = (uint8_t)x86_cpuid(0x80000008u).eax,
+	struct pw_npt_state state = {
+		.ncr3 = root,
+		.maxphyaddr = nested_address_width(),
 		.no_1g_pages = !(x86_extended_edx() & CPUID_EDX_1G),
-		.amd = true,
 	};
 
 	set_registers(world->c->control);
-	state.cr0 = x86_read_cr0();
-	state.cr4 = x86_read_cr4();
-	state.efer = x86_read_msr(MSR_EFER);
+	state.host_cr4 = x86_read_cr4();
+	state.host_efer = x86_read_msr(MSR_EFER);
 	svm_nested = (struct svm_nested){.cr3 = root};
-	return pw_space_init_x86(&world->second, &state, &world->memory, NULL);
+	return pw_space_init_npt(&world->second, &state, &world->memory, NULL);
 }

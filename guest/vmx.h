@@ -59,7 +59,9 @@ extern struct vmx_nested vmx_nested;
 #define EPT_X        4u
 #define EPT_RWX      7u
 #define EPT_XU       (1u << 10)
+#define EPT_TYPE     (15u << 3) /* with "ignore PAT" */
 #define EPT_ACCESSED (1u << 8)
 #define EPT_DIRTY    (1u << 9)
+#define EPT_IGNORED  UINT64_C(0x9ff0000000000800) /* bits 11, 52 to 60, 63 */
 
 #endif

@@ -198,7 +198,7 @@ static void for_each_table(uint32_t control, void (*try)(struct nested_case *c))
 
 static bool is_reserved(unsigned bit, unsigned level, unsigned leaf)
 {
-	unsigned width = x86_cpuid(0x80000008u).eax & 255;
+	unsigned width = nested_address_width();
 
 	if (bit >= width && bit < 52)
 		return true;
@@ -257,8 +257,56 @@ static void try_types(void)
 		}
 }
 
-static void try_controls(uint32_t control, const char *pages, const char *tables)
+/* For random cases. */
+static void spoil(struct nested_case *c)
 {
+	uint64_t chance = nested_random();
+	unsigned bit = chance >> 32 & 63;
+
+	switch (chance & 7) {
+	case 0: /* not present, the rest of it anything */
+		c->clear = EPT_RWX | EPT_XU;
+		c->set = nested_random() & ~c->clear;
+		break;
+	case 1:
+	case 2:
+	case 3:
+		c->clear = EPT_RWX | EPT_XU;
+		c->set = nested_random() & c->clear;
+		break;
+	case 4:
+		if (bit != 12 && is_reserved(bit, c->level, c->leaf))
+			c->set = UINT64_C(1) << bit;
+		break;
+	case 5:
+		if (c->level == c->leaf) {
+			c->clear = EPT_TYPE;
+			c->set = nested_random() & EPT_TYPE;
+		}
+		break;
+	default:
+		c->set = nested_random() & EPT_IGNORED;
+	}
+}
+
+/* What pw_map() can be asked for; execute-only pages where the processor knows them. */
+static void try_built(uint32_t control)
+{
+	static const pw_rights rights[] = {
+		PW_R, PW_R | PW_W, PW_R | PW_X, PW_R | PW_W | PW_X, PW_X};
+	static const pw_rights mode_based[] = {PW_R | PW_U, PW_R | PW_W | PW_U,
+		PW_R | PW_W | PW_X | PW_U, PW_R | PW_X | PW_U, PW_X | PW_U, PW_U};
+	bool execute_only = vmx_capabilities.ept & VMX_EPT_EXECUTE_ONLY;
+
+	nested_sweep_built(rights, COUNT(rights) - !execute_only, leaf_levels(), control);
+	if (control & VMX_CONTROL_MODE_BASED)
+		nested_sweep_built(mode_based, COUNT(mode_based) - (execute_only ? 0 : 2),
+			leaf_levels(), control);
+}
+
+static void try_controls(uint32_t control, const char *const groups[4])
+{
+	const char *pages = groups[0];
 	struct nested_case c = {.subject = NESTED_PAGE, .control = control};
 
 	if (control & VMX_CONTROL_AD && !(vmx_capabilities.ept & VMX_EPT_AD)) {
@@ -272,23 +320,39 @@ static void try_controls(uint32_t control, const char *pages, const char *tables
 	nested_group(pages);
 	for (c.guest_leaf = 0; c.guest_leaf < 3; c.guest_leaf++)
 		for_each_place(&c, try_page);
-	nested_group(tables);
+	nested_group(groups[1]);
 	for_each_table(control, try_table);
+	nested_group(groups[2]);
+	try_built(control);
+	nested_group(groups[3]);
+	nested_sweep_random(leaf_levels(), control, spoil);
 }
 
 void nested_cases(void)
 {
+	static const struct {
+		uint32_t control;
+		const char *groups[4];
+	} ways[] = {
+		{0, {"rights of pages", "rights of tables", "pages as built", "random cases"}},
+		{VMX_CONTROL_AD, {"A/D on: rights of pages", "A/D on: rights of tables",
+					 "A/D on: pages as built", "A/D on: random cases"}},
+		{VMX_CONTROL_MODE_BASED, {"mode-based execute: rights of pages",
+						 "mode-based execute: rights of tables",
+						 "mode-based execute: pages as built",
+						 "mode-based execute: random cases"}},
+		{VMX_CONTROL_AD | VMX_CONTROL_MODE_BASED,
+			{"A/D on, mode-based execute: rights of pages",
+				"A/D on, mode-based execute: rights of tables",
+				"A/D on, mode-based execute: pages as built",
+				"A/D on, mode-based execute: random cases"}},
+	};
 	struct nested_case page = {.subject = NESTED_PAGE};
 
 	nested_print("IA32_VMX_EPT_VPID_CAP %x, mode-based execute control %u\n",
 		vmx_capabilities.ept, (uint64_t)vmx_capabilities.mode_based);
-	try_controls(0, "rights of pages", "rights of tables");
-	try_controls(VMX_CONTROL_AD, "rights of pages, A/D on", "rights of tables, A/D on");
-	try_controls(VMX_CONTROL_MODE_BASED, "rights of pages, mode-based execute",
-		"rights of tables, mode-based execute");
-	try_controls(VMX_CONTROL_AD | VMX_CONTROL_MODE_BASED,
-		"rights of pages, A/D on, mode-based execute",
-		"rights of tables, A/D on, mode-based execute");
+	for (unsigned i = 0; i < COUNT(ways); i++)
+		try_controls(ways[i].control, ways[i].groups);
 	nested_group("reserved bits");
 	for_each_place(&page, try_reserved);
 	nested_group("ignored bits");

@@ -3,34 +3,32 @@
 #include "nested_world.h"
 #include "vmx.h"
 
-#define EPTP_WB     6u
-#define EPTP_WALK_4 (3u << 3)
-#define EPTP_AD     (1u << 6)
-
 pw_rights nested_second_rights(const struct nested_case *c)
 {
-	(void)c;
-	return PW_R | PW_W | PW_X;
+	/* With mode-based execute control PW_U lets fetches from a user's addresses through. */
+	return PW_R | PW_W | PW_X | (c->control & VMX_CONTROL_MODE_BASED ? PW_U : 0);
 }
 
 const struct pw_format *nested_second_format(const struct nested_case *c)
 {
-	(void)c;
-	return &pw_format_ept_4;
+	return c->control & VMX_CONTROL_MODE_BASED ? &pw_format_ept_4_mbec : &pw_format_ept_4;
 }
 
 enum pw_status nested_second_space(struct nested_world *world, pw_pa root)
 {
 	const struct nested_case *c = world->c;
-	const struct pw_rules rules = {
-		.pa_bits = (uint8_t)x86_cpuid(0x80000008u).eax,
-		.ept_no_execute_only = !(vmx_capabilities.ept & VMX_EPT_EXECUTE_ONLY),
+	struct pw_ept_state state = {
+		.capabilities = vmx_capabilities.ept,
+		.mode_based_execute = c->control & VMX_CONTROL_MODE_BASED,
+		.maxphyaddr = nested_address_width(),
 	};
+	enum pw_status status =
+		pw_eptp_make(nested_second_format(c), root, vmx_capabilities.ept, state.maxphyaddr,
+			c->control & VMX_CONTROL_AD ? PW_EPTP_ACCESSED_DIRTY : 0, &state.eptp);
 
-	vmx_nested = (struct vmx_nested){
-		.eptp = root | EPTP_WALK_4 | EPTP_WB | (c->control & VMX_CONTROL_AD ? EPTP_AD : 0),
-		.mode_based = c->control & VMX_CONTROL_MODE_BASED,
-	};
-	return pw_space_init_rules(
-		&world->second, nested_second_format(c), root, &world->memory, &rules);
+	if (status != PW_OK)
+		return status;
+	vmx_nested =
+		(struct vmx_nested){.eptp = state.eptp, .mode_based = state.mode_based_execute};
+	return pw_space_init_ept(&world->second, &state, &world->memory, NULL);
 }

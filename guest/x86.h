@@ -28,6 +28,8 @@
 #define CR0_PG   (UINT64_C(1) << 31)
 #define CR4_PAE  (UINT64_C(1) << 5)
 #define CR4_LA57 (UINT64_C(1) << 12)
+#define CR4_SMEP (UINT64_C(1) << 20)
+#define CR4_SMAP (UINT64_C(1) << 21)
 #define CR4_PKE  (UINT64_C(1) << 22)
 
 #define CPUID_EXTENDED_MAX 0x80000000u
