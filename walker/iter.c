@@ -184,30 +184,37 @@ static void step_up(struct pw_iter *it)
 	it->step = PW_STEP_LEAVE;
 }
 
-/*
- * How many entries from the present one on lie in its table, in the walk and in the first window;
- * *at is where. At most `most` and this one; 0 if they have to be asked for one by one.
- */
-static uint64_t entries_at_hand(const struct pw_iter *it, uint64_t most, const char **at)
+/* The end of the walk, or of the half of the space that the position lies in. */
+static pw_va end_of_half(const struct pw_iter *it, pw_va position)
+{
+	const struct pw_space *s = it->space;
+	pw_va half = PW_BIT((s->format->va_bits - 1u) & 63);
+
+	if (s->extension == PW_SIGN_EXTENDED && position < half && it->end >= half)
+		return half - 1;
+	return it->end;
+}
+
+uint64_t pw_iter_rest(const struct pw_iter *it, const char **at)
 {
 	const struct pw_space *s = it->space;
 	const struct pw_level *row = &s->format->level[it->level];
-	uint64_t index = it->position >> row->shift & PW_LOW(row->index_bits);
-	uint64_t here = it->position & ~PW_LOW(row->shift);
-	uint64_t count = pw_level_entries(row) - index, walk = (it->end - here) >> row->shift;
+	unsigned bytes = s->format->entry_bytes;
+	pw_va here = it->position | PW_LOW(row->shift), end = end_of_half(it, it->position);
+	uint64_t index = here >> row->shift & PW_LOW(row->index_bits);
+	uint64_t count = PW_LOW(row->index_bits) - index, whole;
 
-	if (s->flags & PW_SPACE_PDPTE)
+	if (here >= end || pw_iter_is_register(it))
 		return 0;
-	if (count - 1 > walk)
-		count = walk + 1;
-	if (count - 1 > most)
-		count = most + 1;
-	*at = pw_first_window(s, it->entry_pa, count * s->format->entry_bytes);
+	/* What the end of the walk cuts is left to the ordinary step. */
+	whole = (end - here) >> row->shift;
+	if (count > whole)
+		count = whole;
+	*at = pw_first_window(s, it->entry_pa + bytes, count * bytes);
 	return *at ? count : 0;
 }
 
-/* Goes `count` entries on in the same table, as if each had been stepped over. */
-static void pass(struct pw_iter *it, uint64_t count)
+void pw_iter_pass(struct pw_iter *it, uint64_t count)
 {
 	unsigned shift = page_shift(it);
 
@@ -217,39 +224,14 @@ static void pass(struct pw_iter *it, uint64_t count)
 	set_range(it, shift);
 }
 
-void pw_iter_pass_holes(struct pw_iter *it, uint64_t most)
+void pw_iter_enter(struct pw_iter *it, uint64_t count)
 {
-	const struct pw_format *f = it->space->format;
-	const struct pw_level *row = &f->level[it->level];
-	const char *at;
-	uint64_t count = entries_at_hand(it, most, &at), more = 1;
-
-	while (more < count && !pw_is_present(row, pw_peek(f, at + more * f->entry_bytes)))
-		more++;
-	if (more > 1)
-		pass(it, more - 1);
-}
-
-uint64_t pw_iter_pass_run(struct pw_iter *it, uint64_t mask, uint64_t most)
-{
-	const struct pw_format *f = it->space->format;
-	const char *at;
-	uint64_t count = entries_at_hand(it, most, &at), more = 1;
-	uint64_t step = it->page_size >> f->address_left, next = (it->entry & mask) + step;
-	/* Counting up must not reach these: behind the physical width, into the encryption bit. */
-	uint64_t stop = it->space->reserved_page[it->level] | it->space->address_clear;
-
-	/* The last entry may be cut by the end of the walk: it is left to the ordinary step. */
-	while (more + 1 < count && !((next ^ it->entry) & stop) &&
-		(pw_peek(f, at + more * f->entry_bytes) & mask) == next) {
-		next += step;
-		more++;
-	}
-	if (more > 1) {
-		pass(it, more - 1);
-		it->pa = (it->pa & ~(it->page_size - 1)) + (more - 1) * it->page_size;
-	}
-	return more - 1;
+	if (!count)
+		return;
+	step_down(it);
+	it->entry_pa = it->table[it->level] - it->space->format->entry_bytes;
+	it->position -= PW_BIT(page_shift(it));
+	pw_iter_pass(it, count);
 }
 
 void pw_iter_identity(struct pw_iter *it)

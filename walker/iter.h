@@ -15,16 +15,17 @@ bool pw_iter_is_register(const struct pw_iter *it);
 bool pw_iter_reads_next(const struct pw_iter *it, pw_va *at);
 
 /*
- * After PW_STEP_HOLE: passes at most `most` holes that follow it in its table, as far as they are
- * directly addressable. The step then describes the last of them.
+ * The entries after the present one that lie in its table, on this side of the canonical hole,
+ * wholly in the walk and in the first window: how many, and where the first one stands. 0: they
+ * have to be asked for one by one.
  */
-void pw_iter_pass_holes(struct pw_iter *it, uint64_t most);
+uint64_t pw_iter_rest(const struct pw_iter *it, const char **at);
 
-/*
- * After PW_STEP_PAGE with an ordinary page: passes at most `most` pages that follow in its table
- * whose entries under `mask` are those of this one with the address counted up. Returns how many.
- */
-uint64_t pw_iter_pass_run(struct pw_iter *it, uint64_t mask, uint64_t most);
+/* Goes `count` of these entries on, as if each had been stepped over. */
+void pw_iter_pass(struct pw_iter *it, uint64_t count);
+
+/* After PW_STEP_TABLE: into that table, as if its first `count` entries had been stepped over. */
+void pw_iter_enter(struct pw_iter *it, uint64_t count);
 
 /* The one step of a space without tables: everything, mapped to itself. */
 void pw_iter_identity(struct pw_iter *it);

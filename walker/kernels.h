@@ -3,6 +3,7 @@
 #ifndef PW_PRIVATE_KERNELS_H
 #define PW_PRIVATE_KERNELS_H
 
+#include "scan.h"
 #include <pagewalk/batch.h>
 
 /* Which entries are present: (entry & all) == all and (entry & any) != 0. */
@@ -40,6 +41,11 @@ struct pw_kernels {
 	/* `ahead` is what will be looked at next; it need not be there. */
 	void (*survey)(const uint64_t *at, const uint64_t *ahead, uint64_t count,
 		const struct pw_presence *present, struct pw_common *common);
+
+	/* pw_scan_plain() and pw_find_tables() for such entries. */
+	uint64_t (*scan)(struct pw_scan *scan);
+	void (*find_tables)(const struct pw_level *row, const char *at, const char *next,
+		uint64_t count, uint64_t *tables);
 };
 
 /* The same in plain C. */

@@ -3,9 +3,11 @@
  * Enumeration as merged regions. Every distinct table is visited once for each role (level and
  * folded rights) in which it is met; a second meeting is one region.
  */
+#include "ahead.h"
 #include "entry.h"
 #include "iter.h"
-#include <pagewalk/regions.h>
+#include "kernels.h"
+#include "memo.h"
 
 void *memset(void *to, int byte, size_t bytes);
 
@@ -19,6 +21,19 @@ void *memset(void *to, int byte, size_t bytes);
 #define DEFAULT_BUDGET PW_BIT(26)
 #define SLOTS_MAX      (SIZE_MAX < UINT32_MAX ? SIZE_MAX : UINT32_MAX)
 
+/* Notes what the attributes of pages of that level become in a role, that is under these folds. */
+static void set_fold(struct pw_regions *regions, unsigned level, uint64_t role, uint64_t and_fold,
+	uint64_t or_fold)
+{
+	const struct pw_format *f = regions->it.space->format;
+	const struct pw_page *page = &f->level[level].page;
+
+	regions->fold[level].role = role;
+	regions->fold[level].set = (uint8_t)pw_attributes(f, page, 0, and_fold, or_fold);
+	regions->fold[level].keep =
+		(uint8_t)pw_attributes(f, page, ~(uint64_t)0, and_fold, or_fold);
+}
+
 void pw_regions_begin(struct pw_regions *regions, const struct pw_space *space, pw_va first,
 	pw_va last, void *scratch, size_t scratch_bytes)
 {
@@ -27,6 +42,12 @@ void pw_regions_begin(struct pw_regions *regions, const struct pw_space *space, 
 	*regions = (struct pw_regions){.budget = DEFAULT_BUDGET, .position = first};
 	regions->status = pw_iter_begin(&regions->it, space, first, last);
 	regions->done = regions->status != PW_OK;
+	if (regions->done)
+		return;
+	for (unsigned level = 0; level < space->format->levels; level++)
+		pw_sieve_make(space, level, &regions->sieve[level]);
+	if (space->format->levels)
+		set_fold(regions, space->format->levels - 1u, 0, ~(uint64_t)0, 0);
 	if (scratch && scratch_bytes > skew) {
 		regions->memo = (struct pw_memo *)(void *)((char *)scratch + skew);
 		regions->memo_slots = (scratch_bytes - skew) / sizeof *regions->memo;
@@ -36,79 +57,34 @@ void pw_regions_begin(struct pw_regions *regions, const struct pw_space *space, 
 	}
 }
 
-/* ---- Memory of the tables met ---- */
+/* ---- Growing the last region ---- */
 
-/* The bits of the folds that can make a difference below, by attribute, and the level. Never 0. */
-static uint64_t role_of(const struct pw_iter *it)
+/* Where the list goes. The last region stands in it, and may still grow, until there is no room. */
+struct list {
+	struct pw_region *next, *end;
+	bool full;
+};
+
+/* The region that may still grow, if there is one. */
+static struct pw_region *last_of(const struct pw_regions *regions, const struct list *list)
 {
-	const struct pw_format *f = it->space->format;
-	uint64_t and_fold = it->and_fold[it->level], or_fold = it->or_fold[it->level];
-	uint64_t role = PW_BIT(16) | (uint64_t)it->level << 8;
-
-	pw_fold(&f->level[it->level], it->entry, &and_fold, &or_fold);
-	for (unsigned i = 0; i < f->attribute_count; i++) {
-		unsigned bit = f->attribute[i].table_bit;
-
-		if (bit == PW_NO_BIT)
-			continue;
-		if (f->attribute[i].fold == PW_FOLD_AND)
-			role |= (and_fold >> bit & 1) << i;
-		else
-			role |= (or_fold >> bit & 1) << i;
-	}
-	return role;
+	return regions->has_pending ? list->next - 1 : NULL;
 }
 
-/* The slot that holds (table, role), or the free one where it belongs, or NULL if none is free. */
-static struct pw_memo *find(struct pw_regions *regions, pw_pa table, uint64_t role)
+static void append(struct pw_regions *regions, struct list *list, const struct pw_region *region)
 {
-	uint64_t hash = ((table >> 4) ^ role << 40) * UINT64_C(0x9e3779b97f4a7c15);
-	size_t slots = regions->memo_slots;
-	/* A fraction of the slots, without a division. */
-	size_t at = (size_t)((hash >> 32) * (uint64_t)slots >> 32);
-
-	for (size_t tries = 0; tries < slots; tries++) {
-		struct pw_memo *memo = &regions->memo[at];
-
-		if (!memo->role || (memo->table == table && memo->role == role))
-			return memo;
-		at = at + 1 == slots ? 0 : at + 1;
+	if (list->next == list->end) {
+		regions->pending = *region;
+		list->full = true;
+	} else {
+		*list->next++ = *region;
 	}
-	return NULL;
-}
-
-static void remember(struct pw_regions *regions, const struct pw_memo *seen)
-{
-	/* One quarter stays free, so that searching stays short. */
-	struct pw_memo *memo = NULL;
-
-	if (regions->memo_used < regions->memo_slots - regions->memo_slots / 4)
-		memo = find(regions, seen->table, seen->role);
-	if (memo && !memo->role) {
-		*memo = *seen;
-		regions->memo_used++;
-	}
-}
-
-/* ---- Growing the pending region ---- */
-
-/* Makes `next` the pending region; the one before it, if any, goes out through *region. */
-static bool replace(
-	struct pw_regions *regions, const struct pw_region *next, struct pw_region *region)
-{
-	bool out = regions->has_pending;
-
-	if (out)
-		*region = regions->pending;
-	regions->pending = *next;
 	regions->has_pending = true;
-	return out;
 }
 
-static bool follows(const struct pw_regions *regions, enum pw_region_kind kind, pw_va first)
+static bool follows(const struct pw_region *region, enum pw_region_kind kind, pw_va first)
 {
-	return regions->has_pending && regions->pending.kind == kind &&
-	       regions->pending.last + 1 == first;
+	return region && region->kind == kind && region->last + 1 == first;
 }
 
 /* Entries that may still be read. */
@@ -117,43 +93,60 @@ static uint64_t left(const struct pw_regions *regions)
 	return regions->budget > regions->it.reads ? regions->budget - regions->it.reads : 0;
 }
 
-/* The bits in which the pages of one region agree; 0 if they do not go one entry each. */
-static uint64_t run_mask(const struct pw_iter *it)
+/* Takes pages and holes of a table of that level; `role` is the table's. Returns how many. */
+static uint64_t scan(
+	struct pw_regions *regions, struct list *list, struct pw_scan *scan, unsigned level)
 {
-	const struct pw_space *s = it->space;
-	const struct pw_level *row = &s->format->level[it->level];
-	const struct pw_page *page = &row->page;
-	uint64_t mask = page->address | page->high[0].mask | page->high[1].mask | page->mask |
-			page->bits | row->present_all | row->present_any | row->table_mask |
-			s->reserved_page[it->level];
+	const struct pw_space *s = regions->it.space;
+	const struct pw_kernels *kernels = s->memory->kernels;
+	uint64_t count;
 
-	if (s->format->levels == 0 || row->span.size_log2 ||
-		it->page_size != PW_BIT(page->size_log2))
+	if (scan->count > left(regions))
+		scan->count = left(regions);
+	if (!scan->count)
 		return 0;
-	if (page->illegal_low6)
-		mask |= PW_LOW(6);
-	for (unsigned i = 0; i < s->format->attribute_count; i++) {
-		if (page->right_bit[i] != PW_NO_BIT)
-			mask |= PW_BIT(page->right_bit[i]);
-	}
-	return mask;
+	scan->space = s;
+	scan->sieve = &regions->sieve[level];
+	scan->keep = regions->fold[level].keep;
+	scan->set = regions->fold[level].set;
+	scan->open = regions->has_pending;
+	scan->next = list->next;
+	scan->end = list->end;
+	count = 0;
+	if (kernels && scan->end - scan->next >= PW_SCAN_ROOM && pw_has_words(s->format))
+		count = kernels->scan(scan);
+	else
+		count = pw_scan_plain(scan);
+	list->next = scan->next;
+	regions->has_pending = scan->open;
+	regions->items += scan->pages;
+	return count;
 }
 
-/* The entries that go on with the pending region are taken in one go. */
-static void take_run(struct pw_regions *regions)
+/* Goes on behind the page or hole that was just stepped over. */
+static void scan_on(struct pw_regions *regions, struct list *list)
 {
-	uint64_t mask = run_mask(&regions->it);
+	struct pw_iter *it = &regions->it;
+	unsigned level = it->level;
+	struct pw_scan rest = {.count = pw_iter_rest(it, &rest.at)};
+	uint64_t count;
 
-	if (!mask)
+	if (!rest.count)
 		return;
-	regions->items += pw_iter_pass_run(&regions->it, mask, left(regions));
-	regions->pending.last = regions->it.last;
+	rest.first = it->last + 1;
+	if (level + 1u < it->space->format->levels &&
+		regions->fold[level].role != regions->visit[level].memo.role)
+		set_fold(regions, level, regions->visit[level].memo.role, it->and_fold[level],
+			it->or_fold[level]);
+	count = scan(regions, list, &rest, level);
+	if (count)
+		pw_iter_pass(it, count);
 }
 
-static bool page(struct pw_regions *regions, struct pw_region *region)
+static void page(struct pw_regions *regions, struct list *list)
 {
 	const struct pw_iter *it = &regions->it;
-	struct pw_region *pending = &regions->pending;
+	struct pw_region *last = last_of(regions, list);
 	struct pw_region next = {
 		.first = it->first,
 		.last = it->last,
@@ -165,19 +158,17 @@ static bool page(struct pw_regions *regions, struct pw_region *region)
 	};
 
 	regions->items++;
-	if (follows(regions, PW_REGION_MAPPED, it->first) && pending->page_size == it->page_size &&
-		pending->grant == it->grant &&
-		pending->pa + (it->first - pending->first) == it->pa) {
-		pending->last = it->last;
-		take_run(regions);
-		return false;
-	}
-	return replace(regions, &next, region);
+	if (follows(last, PW_REGION_MAPPED, it->first) && last->page_size == it->page_size &&
+		last->grant == it->grant && last->pa + (it->first - last->first) == it->pa)
+		last->last = it->last;
+	else
+		append(regions, list, &next);
 }
 
-static bool bad_or_lost(struct pw_regions *regions, struct pw_region *region)
+static void bad_or_lost(struct pw_regions *regions, struct list *list)
 {
 	const struct pw_iter *it = &regions->it;
+	struct pw_region *last = last_of(regions, list);
 	struct pw_region next = {
 		.first = it->first,
 		.last = it->last,
@@ -187,12 +178,11 @@ static bool bad_or_lost(struct pw_regions *regions, struct pw_region *region)
 	};
 
 	regions->items++;
-	if (next.kind == PW_REGION_LOST && follows(regions, PW_REGION_LOST, it->first) &&
-		regions->pending.level == it->level && regions->pending.entry == it->entry) {
-		regions->pending.last = it->last;
-		return false;
-	}
-	return replace(regions, &next, region);
+	if (next.kind == PW_REGION_LOST && follows(last, PW_REGION_LOST, it->first) &&
+		last->level == it->level && last->entry == it->entry)
+		last->last = it->last;
+	else
+		append(regions, list, &next);
 }
 
 /* ---- Repetitions ---- */
@@ -220,11 +210,10 @@ static bool continues_run(struct pw_regions *regions, uint64_t role, bool whole)
  * one table everything from the run's first entry on repeats with the entry's period, so a region
  * can go on as long as its source lies inside the run and wholly before the region.
  */
-static bool repetition(
-	struct pw_regions *regions, pw_va source, bool in_run, struct pw_region *region)
+static void repetition(struct pw_regions *regions, pw_va source, bool in_run, struct list *list)
 {
 	const struct pw_iter *it = &regions->it;
-	struct pw_region *pending = &regions->pending;
+	struct pw_region *last = last_of(regions, list);
 	pw_va run = regions->run[it->level].first, size = it->last - it->first;
 	struct pw_region next = {
 		.first = it->first,
@@ -234,15 +223,15 @@ static bool repetition(
 		.repeats = in_run ? run : source,
 	};
 
-	if (follows(regions, PW_REGION_REPEATS, it->first)) {
-		pw_va here = pending->repeats + (it->first - pending->first);
+	if (follows(last, PW_REGION_REPEATS, it->first)) {
+		pw_va here = last->repeats + (it->first - last->first);
 
-		if (here + size < pending->first && (here == source || (in_run && here >= run))) {
-			pending->last = it->last;
-			return false;
+		if (here + size < last->first && (here == source || (in_run && here >= run))) {
+			last->last = it->last;
+			return;
 		}
 	}
-	return replace(regions, &next, region);
+	append(regions, list, &next);
 }
 
 static bool is_whole(const struct pw_iter *it)
@@ -261,32 +250,6 @@ static bool again(struct pw_regions *regions, uint64_t reads)
 	return true;
 }
 
-static bool table(struct pw_regions *regions, struct pw_region *region)
-{
-	struct pw_iter *it = &regions->it;
-	unsigned below = it->level - 1u;
-	bool whole = is_whole(it);
-	uint64_t role = role_of(it);
-	bool in_run = continues_run(regions, role, whole);
-	struct pw_memo *memo = whole && regions->memo_slots ? find(regions, it->pa, role) : NULL;
-
-	regions->visit[below].memo =
-		(struct pw_memo){.table = it->pa, .role = role, .first = it->first};
-	regions->visit[below].items = regions->items;
-	regions->visit[below].reads = it->reads;
-	regions->visit[below].whole = whole;
-	if (!memo || !memo->role || regions->expand)
-		return false;
-	if (memo->items >= FEW || (memo->items && !again(regions, memo->reads))) {
-		regions->items += memo->items;
-		pw_iter_skip(it);
-		return repetition(regions, memo->first, in_run, region);
-	}
-	if (memo->items == 0)
-		pw_iter_skip(it);
-	return false;
-}
-
 static uint32_t at_most_32_bits(uint64_t count)
 {
 	return count < UINT32_MAX ? (uint32_t)count : UINT32_MAX;
@@ -301,50 +264,134 @@ static void leave(struct pw_regions *regions)
 		return;
 	seen.items = at_most_32_bits(regions->items - regions->visit[below].items);
 	seen.reads = at_most_32_bits(regions->it.reads - regions->visit[below].reads);
-	remember(regions, &seen);
+	pw_memo_keep(regions, &seen);
 }
 
-/* One step; true if it completed a region. */
-static bool advance(struct pw_regions *regions, struct pw_region *region)
+/* ---- Tables ---- */
+
+/* A last table that lies in the walk and in the first window as a whole needs no steps. */
+static void scan_table(struct pw_regions *regions, uint64_t role, struct list *list)
 {
 	struct pw_iter *it = &regions->it;
+	const struct pw_space *s = it->space;
+	const struct pw_level *row = &s->format->level[0];
+	uint64_t entries = pw_level_entries(row), count, after;
+	struct pw_scan all = {.count = entries, .first = it->first};
 
-	switch (pw_iter_next(it)) {
+	all.at = pw_first_window(s, it->pa, entries * s->format->entry_bytes);
+	if (!all.at)
+		return;
+	if (regions->fold[0].role != role) {
+		uint64_t and_fold = it->and_fold[1], or_fold = it->or_fold[1];
+
+		pw_fold(&s->format->level[1], it->entry, &and_fold, &or_fold);
+		set_fold(regions, 0, role, and_fold, or_fold);
+	}
+	all.ahead = pw_ahead_next(regions, &after);
+	if (after && regions->memo_slots)
+		pw_memo_prefetch(regions,
+			pw_table_address(s->format, s, &s->format->level[1], after),
+			pw_role_of(it, after));
+	count = scan(regions, list, &all, 0);
+	if (count < entries) {
+		pw_iter_enter(it, count);
+		return;
+	}
+	it->reads += entries;
+	leave(regions);
+	pw_iter_skip(it);
+}
+
+static void table(struct pw_regions *regions, struct list *list)
+{
+	struct pw_iter *it = &regions->it;
+	unsigned below = it->level - 1u;
+	bool whole = is_whole(it);
+	uint64_t role = pw_role_of(it, it->entry);
+	bool in_run = continues_run(regions, role, whole);
+	struct pw_memo *memo =
+		whole && regions->memo_slots ? pw_memo_find(regions, it->pa, role) : NULL;
+
+	regions->visit[below].memo =
+		(struct pw_memo){.table = it->pa, .role = role, .first = it->first};
+	regions->visit[below].items = regions->items;
+	regions->visit[below].reads = it->reads;
+	regions->visit[below].whole = whole;
+	if (memo && memo->role && !regions->expand) {
+		if (memo->items >= FEW || (memo->items && !again(regions, memo->reads))) {
+			regions->items += memo->items;
+			pw_iter_skip(it);
+			repetition(regions, memo->first, in_run, list);
+			return;
+		}
+		if (memo->items == 0) {
+			pw_iter_skip(it);
+			return;
+		}
+	}
+	if (below == 1)
+		pw_ahead_enter(regions);
+	if (below == 0 && whole)
+		scan_table(regions, role, list);
+}
+
+/* ---- The list ---- */
+
+static void advance(struct pw_regions *regions, struct list *list)
+{
+	switch (pw_iter_next(&regions->it)) {
 	case PW_STEP_PAGE:
-		return page(regions, region);
+		page(regions, list);
+		if (!list->full)
+			scan_on(regions, list);
+		break;
+	case PW_STEP_HOLE:
+		scan_on(regions, list);
+		break;
 	case PW_STEP_BAD:
 	case PW_STEP_LOST:
-		return bad_or_lost(regions, region);
+		bad_or_lost(regions, list);
+		break;
 	case PW_STEP_TABLE:
-		return table(regions, region);
+		table(regions, list);
+		break;
 	case PW_STEP_LEAVE:
 		leave(regions);
-		return false;
-	case PW_STEP_HOLE:
-		pw_iter_pass_holes(it, left(regions));
-		return false;
+		break;
 	case PW_STEP_END:
+		regions->done = true;
 		break;
 	}
-	regions->done = true;
-	return false;
+}
+
+static bool is_spent(struct pw_regions *regions)
+{
+	return regions->it.reads >= regions->budget &&
+	       pw_iter_reads_next(&regions->it, &regions->position);
+}
+
+size_t pw_regions_fill(struct pw_regions *regions, struct pw_region *to, size_t max)
+{
+	struct list list = {.next = to, .end = to + max};
+
+	if (!max)
+		return 0;
+	if (regions->has_pending)
+		*list.next++ = regions->pending;
+	while (!regions->done && !list.full) {
+		if (is_spent(regions)) {
+			regions->done = true;
+			regions->status = PW_E_BUDGET;
+		} else {
+			advance(regions, &list);
+		}
+	}
+	if (!list.full)
+		regions->has_pending = false;
+	return (size_t)(list.next - to);
 }
 
 bool pw_regions_next(struct pw_regions *regions, struct pw_region *region)
 {
-	while (!regions->done) {
-		if (regions->it.reads >= regions->budget &&
-			pw_iter_reads_next(&regions->it, &regions->position)) {
-			regions->done = true;
-			regions->status = PW_E_BUDGET;
-			break;
-		}
-		if (advance(regions, region))
-			return true;
-	}
-	if (!regions->has_pending)
-		return false;
-	*region = regions->pending;
-	regions->has_pending = false;
-	return true;
+	return pw_regions_fill(regions, region, 1) == 1;
 }

@@ -30,6 +30,7 @@ enum {
 #define READS_MAX   4000
 #define COPY_BYTES  300
 #define BATCH       37
+#define MANY        29
 #define TABLE_BYTES 0x10000u /* the largest table: no root needs more alignment */
 
 /* An image in a block of its own, so that AddressSanitizer sees the first byte outside. */
@@ -254,6 +255,11 @@ static bool same_region(const struct pw_region *a, const struct pw_region *b)
 	       a->grant == b->grant && a->entry == b->entry && a->repeats == b->repeats;
 }
 
+struct many {
+	struct pw_region region[MANY];
+	size_t at, count, most;
+};
+
 static void begin_regions(struct pw_regions *regions, const struct pw_space *space,
 	const struct input *input, uint64_t *scratch, size_t bytes)
 {
@@ -263,20 +269,38 @@ static void begin_regions(struct pw_regions *regions, const struct pw_space *spa
 	regions->expand = input->seed & 8;
 }
 
-/* Both doors give the same list, within the budget, and it is true. */
+/* One region, or what is left of some that were listed at once. */
+static bool next_of_many(struct pw_regions *regions, struct many *many, struct pw_region *region)
+{
+	if (many->at == many->count) {
+		many->count = pw_regions_fill(regions, many->region, many->most);
+		many->at = 0;
+	}
+	if (many->at == many->count)
+		return false;
+	*region = many->region[many->at++];
+	return true;
+}
+
+/*
+ * Both doors give the same list, within the budget, and it is true. Through the window it is made
+ * many at a time, with and without vector code.
+ */
 static void fuzz_regions(struct world *world, const struct pw_space *windows,
 	const struct pw_space *callbacks, const struct input *input)
 {
 	static uint64_t scratch[2][PW_REGIONS_SCRATCH(64) / sizeof(uint64_t)];
+	struct many many = {.most = 1 + input->seed % MANY};
 	struct pw_regions regions, also;
 	struct pw_region region, other;
 	pw_va next = input->va;
 	bool more = true;
 
 	world->reads = 0;
+	world->windows.kernels = input->seed & 16 ? pw_kernels_best() : NULL;
 	begin_regions(&regions, windows, input, scratch[0], sizeof scratch[0]);
 	begin_regions(&also, callbacks, input, scratch[1], sizeof scratch[1]);
-	while (pw_regions_next(&regions, &region)) {
+	while (next_of_many(&regions, &many, &region)) {
 		EXPECT(pw_regions_next(&also, &other) && same_region(&region, &other));
 		EXPECT(more && region.first >= next && region.first <= region.last);
 		EXPECT(region.last <= input->last);

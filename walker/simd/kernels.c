@@ -31,7 +31,9 @@ const struct pw_kernels *pw_kernels_best(void)
 		.batch = pw_batch_avx512,
 		.fill = pw_fill_avx512,
 		.change = pw_change_avx512,
-		.survey = pw_survey_avx512};
+		.survey = pw_survey_avx512,
+		.scan = pw_scan_avx512,
+		.find_tables = pw_find_tables_avx512};
 
 	return has_avx512() ? &avx512 : NULL;
 }

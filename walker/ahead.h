@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Private: what an enumeration reads next. The tables below the present level-1 table and below the
+ * one after it are found before they are needed, so that while one table is scanned the next one in
+ * the walk's order is prefetched, line for line. Nothing is decided by what is seen here.
+ */
+#ifndef PW_PRIVATE_AHEAD_H
+#define PW_PRIVATE_AHEAD_H
+
+#include <pagewalk/regions.h>
+
+/* At a TABLE entry of level 2 that will be entered. */
+void pw_ahead_enter(struct pw_regions *regions);
+
+/*
+ * At a TABLE entry of level 1: where the last table that comes after its table stands, or NULL.
+ * *entry is what leads there if it stands in the same level-1 table, else 0.
+ */
+const char *pw_ahead_next(const struct pw_regions *regions, uint64_t *entry);
+
+#endif
