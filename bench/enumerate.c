@@ -12,6 +12,7 @@ static const struct enumerator *const enumerators[] = {
 	&enumerator_limit,
 	&enumerator_limit_scalar,
 	&enumerator_pagewalk,
+	&enumerator_pagewalk_scalar,
 };
 
 #define ENUMERATORS (sizeof enumerators / sizeof enumerators[0])

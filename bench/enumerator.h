@@ -16,6 +16,7 @@ struct enumerator {
 };
 
 extern const struct enumerator enumerator_pagewalk;
+extern const struct enumerator enumerator_pagewalk_scalar;
 extern const struct enumerator enumerator_limit;
 extern const struct enumerator enumerator_limit_scalar;
 
