@@ -34,4 +34,5 @@ if "$report" plot "$build/bench.json" >"$build/bench.svg.new" 2>/dev/null; then
 else
   rm -f "$build/bench.svg.new"
 fi
+echo "As a table in Markdown: $report markdown $build/bench.json"
 echo "The figures are in $build/bench.json (load at the end: $(cut -d ' ' -f 1-3 /proc/loadavg))"

@@ -23,7 +23,7 @@
 #define MEMORY   (UINT64_C(64) << 20)
 #define ROOT     UINT64_C(0x2000)
 #define GUEST_AT UINT64_C(0x100000)
-#define STARTS   4u /* of each, in turns */
+#define STARTS   16u /* of each, in turns */
 
 static const uint8_t guest[] = {0xe6, 0x80, 0xf4}; /* out 0x80, al; hlt */
 
