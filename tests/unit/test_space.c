@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Making spaces: from control registers, with rules, and what is refused with which words. */
 #include "ram.h"
+#include "random.h"
 #include <criterion/criterion.h>
 
 #define BASE UINT64_C(0x400000)
@@ -56,6 +57,57 @@ Test(space, contradictions_name_the_rule)
 		cr_expect(!rows[i].text == !why, "row %u", i);
 		cr_expect(init(&s, &space, NULL) == (rows[i].text ? PW_E_STATE : PW_OK));
 	}
+}
+
+/* The bits that a rule speaks of, at random. */
+static uint64_t some_of(struct random *random, uint64_t bits)
+{
+	return random_next(random) & random_next(random) & bits;
+}
+
+static bool is_possible(const struct pw_x86_state *s)
+{
+	const bool pe = s->cr0 & 1, wp = s->cr0 >> 16 & 1, nw = s->cr0 >> 29 & 1;
+	const bool cd = s->cr0 >> 30 & 1, pg = s->cr0 >> 31 & 1, pae = s->cr4 >> 5 & 1;
+	const bool pcide = s->cr4 >> 17 & 1, cet = s->cr4 >> 23 & 1;
+	const bool lme = s->efer >> 8 & 1, lma = s->efer >> 10 & 1;
+
+	return s->cr0 >> 32 == 0 && pe >= pg && cd >= nw && lma == (lme && pg) && pae >= lma &&
+	       lma >= pcide && wp >= cet &&
+	       (!lma || (s->cr3 & ~(UINT64_C(7) << 61)) >> s->maxphyaddr == 0);
+}
+
+Test(space, random_registers_are_refused_exactly_if_a_rule_is_broken)
+{
+	static const uint64_t cr0 = UINT64_C(0x1e005003f), cr4 = UINT64_C(0x1ffffff);
+	struct random random = random_from(random_seed(20261125));
+	unsigned possible = 0, formats[6] = {0};
+
+	for (unsigned i = 0; i < 300000; i++) {
+		struct pw_x86_state s = {
+			.cr0 = some_of(&random, cr0) |
+			       (random_once_in(&random, 3) ? 0 : 0x80010001),
+			.cr3 = random_next(&random) >> random_below(&random, 64),
+			.cr4 = some_of(&random, cr4) | (random_once_in(&random, 3) ? 0 : 0x20),
+			.efer = some_of(&random, 0xd01) | (random_once_in(&random, 3) ? 0 : 0x500),
+			.maxphyaddr = (uint8_t)(32 + random_below(&random, 21)),
+		};
+		const char *why = NULL;
+		struct pw_space space;
+		enum pw_status status = init(&s, &space, &why);
+
+		cr_assert(status == (is_possible(&s) ? PW_OK : PW_E_STATE),
+			"cr0 %#llx cr3 %#llx cr4 %#llx efer %#llx width %u: %s",
+			(unsigned long long)s.cr0, (unsigned long long)s.cr3,
+			(unsigned long long)s.cr4, (unsigned long long)s.efer, s.maxphyaddr,
+			why ? why : "taken");
+		cr_assert_eq(!why, status == PW_OK);
+		possible += status == PW_OK;
+		if (status == PW_OK)
+			formats[space.format->levels]++;
+	}
+	cr_expect(possible > 10000 && formats[0] > 100 && formats[2] > 100 && formats[3] > 100 &&
+		  formats[4] > 100 && formats[5] > 100);
 }
 
 Test(space, the_mode_follows_from_the_registers)

@@ -213,6 +213,52 @@ static uint64_t maybe(struct random *random, uint64_t bit)
 	return random_once_in(random, 2) ? bit : 0;
 }
 
+static void random_linear_rules(struct random *random, struct pw_x86_state *s)
+{
+	if (random_once_in(random, 4))
+		s->cr4 |= PW_CR4_LASS;
+	if (random_once_in(random, 2))
+		return;
+	s->cr4 |= maybe(random, PW_CR4_LAM_SUP);
+	s->cr3 |= maybe(random, PW_CR3_LAM_U48) | maybe(random, PW_CR3_LAM_U57);
+}
+
+/* Metadata that LAM may or may not know. */
+static uint64_t random_tag(struct random *random, const struct registers *r, uint64_t va)
+{
+	uint64_t lam = (r->state.cr3 & (PW_CR3_LAM_U48 | PW_CR3_LAM_U57)) |
+		       (r->state.cr4 & PW_CR4_LAM_SUP);
+
+	if (r->format->va_bits == 32 || !lam || random_once_in(random, 2))
+		return va;
+	return va ^ (random_next(random) & random_next(random) & UINT64_C(0x7fff000000000000));
+}
+
+/* PAE's registers as they are in memory now; the memory may change later. False: none can be. */
+static bool load_pdptes(struct bench *bench, struct registers *r)
+{
+	struct pw_space space;
+	enum pw_status status;
+	const char *why;
+	uint64_t entry;
+
+	r->state.pdpte_load = true;
+	status = pw_space_init_x86(&space, &r->state, &bench->windows, &why);
+	for (unsigned i = 0; i < 4; i++) {
+		uint64_t bad = UINT64_C(0x1e6) | ~UINT64_C(0) << r->state.maxphyaddr;
+
+		cr_assert(read_pte(&bench->image, r->config.root + 8 * i, 8, &entry));
+		r->config.pdpte[i] = entry;
+		if ((entry & 1) && (entry & bad & ~r->state.encryption_mask)) {
+			cr_assert(status == PW_E_STATE && why);
+			return false;
+		}
+	}
+	cr_assert(status == PW_OK);
+	r->config.pdpte_given = true;
+	return true;
+}
+
 static struct registers random_registers(struct bench *bench)
 {
 	static const char *const names[] = {"x86-32", "x86-pae", "x86-64", "x86-64-la57"};
@@ -241,6 +287,13 @@ static struct registers random_registers(struct bench *bench)
 	s->no_pse36 = random_once_in(random, 2);
 	s->amd = random_once_in(random, 2);
 	s->cr3 = random_root(bench, r.format);
+	if (mode >= 2)
+		random_linear_rules(random, s);
+	if (mode >= 1 && random_once_in(random, 3))
+		s->encryption_mask = UINT64_C(1) << (32 + random_below(random, 20));
+	/* What is no address in CR3. */
+	s->cr3 |= random_below(random, 4096) & (mode == 1 ? 31 : 4095);
+	s->cr3 |= mode >= 2 ? maybe(random, s->encryption_mask) : random_next(random) << 32;
 	return r;
 }
 
@@ -265,6 +318,15 @@ static void twin_registers(struct registers *r)
 	c->gbpages = !s->no_1g_pages;
 	c->pse36 = !s->no_pse36;
 	c->amd = s->amd;
+	c->root = s->cr3 & (c->format[4] == 'p' ? UINT64_C(0xffffffe0) : ~UINT64_C(0xfff));
+	if (r->format->levels < 4)
+		c->root &= UINT32_MAX;
+	c->encryption_mask = s->encryption_mask;
+	c->cr4_lass = s->cr4 & PW_CR4_LASS;
+	c->cr4_lam_sup = s->cr4 & PW_CR4_LAM_SUP;
+	c->cr3_lam_u48 = s->cr3 & PW_CR3_LAM_U48;
+	c->cr3_lam_u57 = s->cr3 & PW_CR3_LAM_U57;
+	c->root &= ~(UINT64_C(7) << 61 | s->encryption_mask);
 }
 
 Test(twin, x86_from_control_registers)
@@ -279,6 +341,16 @@ Test(twin, x86_from_control_registers)
 		const char *why;
 
 		twin_registers(&r);
+		if (r.format->levels == 3 && random_once_in(&bench.random, 2)) {
+			uint64_t va = random_va(&bench.random, r.format, false);
+
+			random_path(&bench.random, &bench.image, r.format, r.config.root, va);
+			if (!load_pdptes(&bench, &r))
+				continue;
+		}
+		r.state.pdpte_loaded = r.config.pdpte_given;
+		for (unsigned i = 0; i < 4; i++)
+			r.state.pdpte[i] = r.config.pdpte[i];
 		cr_assert(pw_space_init_x86(&space, &r.state, random_memory(&bench), &why) == PW_OK,
 			"%s", why);
 		for (int i = 0; i < 6; i++) {
@@ -286,7 +358,8 @@ Test(twin, x86_from_control_registers)
 
 			random_path(&bench.random, &bench.image, r.format, r.config.root, va);
 			for (int j = 0; j < 4; j++)
-				compare(&bench, &r.config, &space, va);
+				compare(&bench, &r.config, &space,
+					random_tag(&bench.random, &r, va));
 		}
 	}
 	for (unsigned status = PW_OK; status <= PW_PROTECTION_KEY; status++) {
