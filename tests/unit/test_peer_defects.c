@@ -60,6 +60,18 @@ static uint64_t mapped_bytes(struct machine *m, unsigned *regions)
 	return bytes;
 }
 
+/* Where the first region leads. */
+static pw_pa first_pa(const struct machine *m)
+{
+	static uint64_t scratch[PW_REGIONS_SCRATCH(256) / sizeof(uint64_t)];
+	struct pw_regions it;
+	struct pw_region r;
+
+	pw_regions_begin(&it, &m->space, 0, UINT64_MAX, scratch, sizeof scratch);
+	cr_assert(pw_regions_next(&it, &r) && r.kind == PW_REGION_MAPPED);
+	return r.pa;
+}
+
 /* libvmi read the 32-bit page directory at physical 0. */
 Test(peers, D01_a_32_bit_root_is_where_cr3_says)
 {
@@ -111,6 +123,11 @@ Test(peers, D04_pae_addresses_above_36_bits)
 	cr_assert(pw_space_init_x86(&m.space, &state, &m.ram.windows, NULL) == PW_OK);
 	cr_assert_eq(look(&m, 0x3123).pa, UINT64_C(0xfedcba9876123));
 	ram_end(&m.ram);
+	/* Its list of 4 MiB pages made the address out of the va instead of the entry. */
+	begin(&m, &pw_format_x86_32);
+	enter(&m, 0x800000, 1, 0x5c00000 | PTE_P | PTE_PS);
+	cr_assert_eq(first_pa(&m), 0x5c00000u);
+	ram_end(&m.ram);
 }
 
 /* libvmi flushed its cache under another key, and asked only whether the old page still exists. */
@@ -138,11 +155,21 @@ Test(peers, D06_write_rights_are_anded)
 	cr_assert_eq(look(&m, 0x1000).rights, PW_R | PW_X);
 	cr_assert(pw_translate(&m.space, 0x1000, PW_ACCESS_WRITE, NULL) == PW_PROTECTION);
 	ram_end(&m.ram);
+	begin(&m, &pw_format_x86_32);
+	enter(&m, 0x1000, 0, 0x5000 | PTE_P);
+	cr_assert_eq(look(&m, 0x1000).rights, PW_R | PW_X);
+	ram_end(&m.ram);
+	begin(&m, &pw_format_x86_pae);
+	enter(&m, 0x1000, 0, 0x5000 | PTE_P);
+	cr_assert_eq(look(&m, 0x1000).rights, PW_R | PW_X);
+	ram_end(&m.ram);
 }
 
 /* memflow dropped the second of two equal entries, libvmi a page equal to its left neighbour. */
 Test(peers, D07_the_same_entry_twice_is_two_pages)
 {
+	static const pw_va va[] = {0x1000, 0x2000, 0x201000, 0x202000, 0x401000, 0x402000};
+	struct pw_hit hits[6];
 	struct machine m;
 	unsigned regions;
 	pw_pa shared;
@@ -156,6 +183,9 @@ Test(peers, D07_the_same_entry_twice_is_two_pages)
 	cr_assert_eq(mapped_bytes(&m, &regions), 6 * 0x1000u);
 	cr_assert_eq(regions, 6u);
 	cr_assert_eq(look(&m, 0x402000).pa, 0x5000u);
+	cr_assert_eq(pw_translate_batch(&m.space, va, 6, PW_ACCESS_READ, hits), 6u);
+	for (unsigned i = 0; i < 6; i++)
+		cr_assert_eq(hits[i].pa, 0x5000u, "%u", i);
 	ram_end(&m.ram);
 }
 
@@ -174,17 +204,31 @@ Test(peers, D08_the_pat_bit_is_no_address_bit)
 		cr_assert_eq(look(&m, 0x200000).status, PW_RESERVED, "bit %u", bit);
 	}
 	ram_end(&m.ram);
+	/* In 32-bit paging bits 20:13 of a large page are the address's bits 39:32. */
+	begin(&m, &pw_format_x86_32);
+	enter(&m, 0x400000, 1, 0x800000 | 0xa5 << 13 | PTE_P | PTE_PS | PTE_PAT);
+	cr_assert_eq(look(&m, 0x412345).pa, UINT64_C(0xa500812345));
+	ram_end(&m.ram);
 }
 
 /* MemProcFS took W and NX from the leaf. */
 Test(peers, D09_w_and_xd_are_inherited)
 {
 	struct machine m;
+	unsigned regions;
 
 	begin(&m, &pw_format_x86_64);
 	enter(&m, 0x1000, 0, 0x5000 | PTE_PWU);
 	ram_store(&m.ram, m.root, 8, (ram_load(&m.ram, m.root, 8) & ~PTE_W) | PTE_XD);
 	cr_assert_eq(look(&m, 0x1000).rights, PW_R | PW_U);
+	ram_end(&m.ram);
+	/* Its map ran on over a page that was paged out. */
+	begin(&m, &pw_format_x86_64);
+	enter(&m, 0x1000, 0, 0x5000 | PTE_P);
+	enter(&m, 0x2000, 0, 0x6000);
+	enter(&m, 0x3000, 0, 0x7000 | PTE_P);
+	cr_assert_eq(mapped_bytes(&m, &regions), 0x2000u);
+	cr_assert_eq(regions, 2u);
 	ram_end(&m.ram);
 }
 
