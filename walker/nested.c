@@ -165,20 +165,21 @@ static enum pw_status final_access(const struct pw_pair *pair, pw_pa gpa)
 	return pw_translate(stage2, gpa, to, &pair->r->stage2);
 }
 
-/* The rights that both stages grant. Which of stage 2's fetches count depends on stage 1's page. */
+static pw_grant grant_of(const struct pw_result *r)
+{
+	return (pw_grant)(r->user | r->supervisor << 4 | r->implicit << 8 | r->rights << 12);
+}
+
 static void fold_rights(const struct pw_pair *pair)
 {
 	struct pw_nested_result *r = pair->r;
-	const struct pw_result *one = &r->stage1, *two = &r->stage2;
-	uint8_t user = two->user, supervisor = two->supervisor;
+	pw_grant both = pw_both_grants(
+		pair->stage2, grant_of(&r->stage1), grant_of(&r->stage2), pw_is_users_page(pair));
 
-	/* EPT tells user-mode linear addresses from supervisor-mode ones, whoever fetches there. */
-	if (pair->stage2->format->family == PW_FAMILY_EPT)
-		user = supervisor = pw_is_users_page(pair) ? two->user : two->supervisor;
-	r->user = one->user & user;
-	r->supervisor = one->supervisor & supervisor;
-	r->implicit = one->implicit & supervisor;
-	r->rights = one->rights & PW_U ? (uint8_t)(r->user | PW_U) : r->supervisor;
+	r->rights = (uint8_t)(both >> 12);
+	r->user = both & 7;
+	r->supervisor = both >> 4 & 7;
+	r->implicit = both >> 8 & 7;
 }
 
 static enum pw_status finish(const struct pw_pair *pair)

@@ -44,6 +44,23 @@ PW_INLINE bool pw_is_users_page(const struct pw_pair *pair)
 	return !pair->stage1->format->levels || (pair->and_fold >> 2 & 1);
 }
 
+/*
+ * The rights that both stages grant. EPT tells user-mode linear addresses from supervisor-mode ones
+ * by the page, whoever makes the access; elsewhere each mode has its own.
+ */
+PW_INLINE pw_grant pw_both_grants(
+	const struct pw_space *stage2, pw_grant one, pw_grant two, bool users_page)
+{
+	unsigned user = two & 7, supervisor = two >> 4 & 7;
+	bool ept = stage2->format->family == PW_FAMILY_EPT;
+
+	if (ept)
+		user = supervisor = users_page ? user : supervisor;
+	user &= one;
+	return (pw_grant)(user | (one >> 4 & supervisor) << 4 | (one >> 8 & supervisor) << 8 |
+			  (one >> 12 & PW_U ? user | PW_U : one >> 4 & supervisor) << 12);
+}
+
 /* Sets exit, code, address and htinst from the rest of *pair->r. */
 void pw_nested_report(const struct pw_pair *pair);
 

@@ -26,7 +26,7 @@ void model_bench_begin(struct model_bench *bench)
 	bench->window = (struct pw_window){BASE, sizeof bench->tables, bench->tables, false};
 	bench->memory = (struct pw_memory){.windows = &bench->window, .window_count = 1};
 	bench->slow = (struct slow_memory){
-		(const uint8_t *)bench->tables, BASE, sizeof bench->tables, false};
+		(const uint8_t *)bench->tables, BASE, sizeof bench->tables, false, NULL};
 }
 
 static uint64_t load(const struct model_bench *bench, pw_pa pa)

@@ -62,7 +62,8 @@ static inline void fixture_end(struct fixture *f)
 static inline struct slow_result fixture_look(const struct fixture *f, pw_va va)
 {
 	static const struct slow_access any = {.op = SLOW_OP_NONE};
-	struct slow_memory memory = {f->tm.bytes, f->tm.base, f->tm.size, f->format->big_endian};
+	struct slow_memory memory = {
+		f->tm.bytes, f->tm.base, f->tm.size, f->format->big_endian, NULL};
 	struct slow_config config;
 	struct slow_result result;
 

@@ -263,7 +263,7 @@ static inline void world_begin(
 	cr_assert(pw_space_init(&w->space, format, root, &w->tm.memory) == PW_OK);
 	cr_assert(slow_config_tables(&w->config, format->name, root));
 	w->config.ept_ad = true;
-	w->memory = (struct slow_memory){w->tm.bytes, w->tm.base, w->tm.size, false};
+	w->memory = (struct slow_memory){w->tm.bytes, w->tm.base, w->tm.size, false, NULL};
 	w->software = world_software_bit(format);
 	world_begin_model(w);
 	w->flush = (struct pw_flush){.ranges = w->ranges,

@@ -40,7 +40,7 @@ static uint64_t some_bits(struct random *random, uint64_t address)
 	return bits & ~address;
 }
 
-static uint64_t table_entry(struct random *random, const struct image *image,
+uint64_t random_table_entry(struct random *random, const struct image *image,
 	const struct pw_format *format, unsigned level, uint64_t *next)
 {
 	const struct pw_level *row = &format->level[level];
@@ -59,7 +59,7 @@ static uint64_t table_entry(struct random *random, const struct image *image,
 	return entry | (*next >> format->address_left & row->table_address);
 }
 
-static uint64_t page_entry(struct random *random, const struct pw_format *format, unsigned level)
+uint64_t random_page_entry(struct random *random, const struct pw_format *format, unsigned level)
 {
 	const struct pw_level *row = &format->level[level];
 	const struct pw_page *shape =
@@ -90,8 +90,8 @@ void random_path(struct random *random, struct image *image, const struct pw_for
 		uint64_t at = table + index * format->entry_bytes;
 		bool page =
 			level == 0 || (row->page.size_log2 && random_once_in(random, level + 2));
-		uint64_t entry = page ? page_entry(random, format, level)
-				      : table_entry(random, image, format, level, &table);
+		uint64_t entry = page ? random_page_entry(random, format, level)
+				      : random_table_entry(random, image, format, level, &table);
 
 		if (random_once_in(random, 40))
 			entry = random_next(random);

@@ -25,4 +25,11 @@ uint64_t random_va(struct random *random, const struct pw_format *format, bool h
 void random_path(struct random *random, struct image *image, const struct pw_format *format,
 	uint64_t root, uint64_t va);
 
+/* A table entry of this level, most often a good one that leads to *next in the image. */
+uint64_t random_table_entry(struct random *random, const struct image *image,
+	const struct pw_format *format, unsigned level, uint64_t *next);
+
+/* A page's entry, most often a good one. */
+uint64_t random_page_entry(struct random *random, const struct pw_format *format, unsigned level);
+
 #endif

@@ -10,7 +10,7 @@
 static uint8_t bytes[MEMORY_SIZE];
 
 struct slow_config cfg;
-struct slow_memory memory = {bytes, 0, MEMORY_SIZE, false};
+struct slow_memory memory = {bytes, 0, MEMORY_SIZE, false, NULL};
 struct slow_result got;
 int failures;
 

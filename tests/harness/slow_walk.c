@@ -100,11 +100,16 @@ bool slow_read_entry(const struct slow_job *job, int level, uint64_t pa, unsigne
 {
 	const struct slow_memory *memory = job->memory;
 	struct slow_result *result = job->result;
-	uint64_t offset = pa - memory->base;
+	uint64_t offset;
 
 	result->level = level;
 	result->entry_pa = pa;
 	result->entry = 0;
+	if (memory->through && !memory->through->reach(memory->through->ctx, level, pa, &pa)) {
+		result->status = SLOW_NO_MEMORY;
+		return false;
+	}
+	offset = pa - memory->base;
 	if (pa < memory->base || offset >= memory->size || memory->size - offset < bytes) {
 		result->status = SLOW_NO_MEMORY;
 		return false;

@@ -25,12 +25,19 @@ enum slow_status {
 	SLOW_LASS,
 };
 
+/* Where an entry at @pa, of a table of this level, really stands. False: it cannot be reached. */
+struct slow_through {
+	bool (*reach)(void *ctx, int level, uint64_t pa, uint64_t *to);
+	void *ctx;
+};
+
 /* A flat image of physical memory: bytes[0] is at physical address base. */
 struct slow_memory {
 	const uint8_t *bytes;
 	uint64_t base;
 	uint64_t size;
 	bool big_endian_entries;
+	const struct slow_through *through; /* NULL: entries stand where their tables say */
 };
 
 /*

@@ -18,7 +18,7 @@ static inline bool twin_begin(struct twin *twin, const struct pw_format *format,
 	if (!slow_config_tables(&twin->config, format->name, root))
 		return false;
 	twin->config.arm_high = high;
-	twin->memory = (struct slow_memory){ram->bytes, ram->base, ram->size, false};
+	twin->memory = (struct slow_memory){ram->bytes, ram->base, ram->size, false, NULL};
 	return true;
 }
 

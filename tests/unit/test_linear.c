@@ -22,7 +22,8 @@
 static uint64_t tables[5][512] __attribute__((aligned(4096)));
 static const struct pw_window window = {BASE, sizeof tables, tables, false};
 static const struct pw_memory memory = {.windows = &window, .window_count = 1};
-static const struct slow_memory slow_memory = {(const uint8_t *)tables, BASE, sizeof tables, false};
+static const struct slow_memory slow_memory = {
+	(const uint8_t *)tables, BASE, sizeof tables, false, NULL};
 
 static uint64_t little(uint64_t value)
 {

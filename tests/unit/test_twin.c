@@ -42,7 +42,8 @@ static void bench_begin(struct bench *bench, uint64_t seed)
 	cr_assert(bench->image.bytes != NULL, "no memory for the image");
 	for (uint64_t i = 0; i < IMAGE_BYTES; i++)
 		bench->image.bytes[i] = (uint8_t)random_next(&bench->random);
-	bench->slow = (struct slow_memory){bench->image.bytes, IMAGE_BASE, IMAGE_BYTES, false};
+	bench->slow =
+		(struct slow_memory){bench->image.bytes, IMAGE_BASE, IMAGE_BYTES, false, NULL};
 	bench->window = (struct pw_window){IMAGE_BASE, IMAGE_BYTES, bench->image.bytes, true};
 	bench->windows = (struct pw_memory){.windows = &bench->window, .window_count = 1};
 	bench->callbacks = (struct pw_memory){.read_pte = read_pte, .ctx = &bench->image};

@@ -167,6 +167,64 @@ struct pw_nested_memory {
 PW_API void pw_nested_memory_begin(
 	struct pw_nested_memory *nested, const struct pw_space *stage2, bool regardless);
 
+/* Beside enum pw_region_kind: stage 1 maps this range, and stage 2 has a hole there. */
+#define PW_REGION_UNBACKED 4
+
+/*
+ * A range of both stages together.
+ *
+ *   MAPPED    a maximal run, contiguous in va, gpa and pa, of equal page size and rights.
+ *   REPEATS   this range repeats that of equal length at `repeats` (see struct pw_region).
+ *   BAD, LOST of stage 1: as struct pw_region has it; an entry is lost too where stage 2 does not
+ *             let the walk read it. Of stage 2: what it says of the gpa of this range.
+ *   UNBACKED  a hole in stage 2.
+ */
+struct pw_nested_region {
+	pw_va first, last;
+	uint8_t kind;       /* enum pw_region_kind, or PW_REGION_UNBACKED */
+	uint8_t stage;      /* BAD, LOST: 1 or 2; UNBACKED: 2 */
+	uint8_t level;      /* BAD, LOST: of that stage's entry */
+	pw_grant grant;     /* MAPPED: the rights of both; otherwise of stage 1 */
+	pw_pa gpa, pa;      /* of `first` */
+	uint64_t page_size; /* MAPPED: the smaller one; otherwise that of stage 1 */
+	uint64_t entry;     /* BAD, LOST: as in struct pw_region */
+	pw_va repeats;
+};
+
+/*
+ * An enumeration of the composed space in progress; it belongs to one thread and must stay where it
+ * was begun. Read `status` and `position` as those of struct pw_regions; the rest is private.
+ */
+struct pw_nested_regions {
+	enum pw_status status;
+	pw_va position;
+	uint64_t budget; /* entries of both stages' tables, as enumerated; set it after _begin() */
+
+	const struct pw_space *stage2;
+	struct pw_nested_memory through;
+	struct pw_space stage1; /* over it */
+	struct pw_regions outer, inner;
+	struct pw_region from;  /* of stage 1, cut up now: */
+	pw_pa gpa, gpa_last;    /* what is left of it */
+	struct pw_region piece; /* the next that stage 2 has there */
+	struct pw_nested_region pending;
+	uint64_t inner_reads;
+	bool inside, has_piece, has_pending, done;
+};
+
+/*
+ * Begins to enumerate [first, last] of stage 1 as stage 2 lets it be seen; see pw_regions_begin()
+ * for scratch and budget, which stand for stage 1's tables. With `regardless` stage 1's tables are
+ * read whatever the rights that stage 2 grants; without, only those that the hardware could read.
+ */
+PW_API void pw_nested_regions_begin(struct pw_nested_regions *regions,
+	const struct pw_space *stage1, const struct pw_space *stage2, pw_va first, pw_va last,
+	bool regardless, void *scratch, size_t scratch_bytes);
+
+/* The next region in *region; false when there is none: then look at regions->status. */
+PW_API PW_NODISCARD bool pw_nested_regions_next(
+	struct pw_nested_regions *regions, struct pw_nested_region *region);
+
 #ifdef __cplusplus
 }
 #endif
