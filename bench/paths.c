@@ -130,6 +130,18 @@ static void regions(struct bench *b)
 	b->wrong += it.status != PW_OK;
 }
 
+static void regions_at_once(struct bench *b)
+{
+	struct pw_regions it;
+	struct pw_region region[256];
+	size_t found = 0, some;
+
+	pw_regions_begin(&it, &b->space, SMALL_VA, LARGE_VA - 1, b->scratch, sizeof b->scratch);
+	while ((some = pw_regions_fill(&it, region, 256)) > 0)
+		found += some;
+	b->wrong += it.status != PW_OK || found != PAGES;
+}
+
 static int count_page(void *ctx, const struct pw_visit *visit)
 {
 	*(unsigned *)ctx -= visit->level == 0;
@@ -208,6 +220,7 @@ static const struct path {
 	{"translate-hole-callbacks", NULL, translate_hole_callbacks, PAGES},
 	{"batch-4k", NULL, batch, PAGES},
 	{"regions-4k", NULL, regions, PAGES},
+	{"regions-4k-fill", NULL, regions_at_once, PAGES},
 	{"walk-4k", NULL, walk, PAGES},
 	{"map-4k", NULL, map, PAGES},
 	{"protect-4k", map, protect, PAGES},
