@@ -43,8 +43,8 @@ gcc "$@" -o "$scratch/paths"
 while read -r name operations; do
   valgrind --tool=callgrind --toggle-collect=measured --callgrind-out-file="$scratch/out" \
     "$scratch/paths" "$name" >"$scratch/log" 2>&1 || {
-    cat "$scratch/log"
-    echo "$name gives wrong answers"
+    cat "$scratch/log" >&2
+    echo "$name gives wrong answers" >&2
     exit 1
   }
   awk -v name="$name" -v operations="$operations" '
