@@ -8,8 +8,10 @@
 #include <pagewalk/copy.h>
 #include <pagewalk/cursor.h>
 #include <pagewalk/format.h>
+#include <pagewalk/lint.h>
 #include <pagewalk/live.h>
 #include <pagewalk/memory.h>
+#include <pagewalk/mtrr.h>
 #include <pagewalk/nested.h>
 #include <pagewalk/regions.h>
 #include <pagewalk/resize.h>
