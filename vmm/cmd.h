@@ -20,6 +20,7 @@ struct cmd {
 	int (*run)(const struct cmd *cmd, int argc, char **argv); /* returns the exit status */
 };
 
-extern const struct cmd cmd_formats, cmd_maps, cmd_read, cmd_run, cmd_translate, cmd_walk;
+extern const struct cmd cmd_ept, cmd_formats, cmd_lint, cmd_maps, cmd_npt, cmd_read, cmd_run,
+	cmd_translate, cmd_walk;
 
 #endif

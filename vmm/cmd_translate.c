@@ -8,6 +8,7 @@
 
 #include "args.h"
 #include "fields.h"
+#include "nested_answer.h"
 #include "numbers.h"
 #include "output.h"
 #include "target.h"
@@ -19,11 +20,24 @@ struct translate_args {
 	struct common_args common;
 	struct space_args space;
 	struct access_args access;
+	const struct pw_format *nested; /* of stage 2, or NULL */
+	uint64_t nested_root;
 	const char *source;
 	char *const *addresses;
 	int address_count;
 	bool from_stdin;
 };
+
+enum {
+	KEY_NESTED = 0x6000,
+};
+
+static bool is_second_stage(const struct pw_format *format)
+{
+	return format->family == PW_FAMILY_EPT || format->family == PW_FAMILY_NPT ||
+	       ((format->family == PW_FAMILY_ARM || format->family == PW_FAMILY_RISCV) &&
+		       !format->has_user);
+}
 
 static error_t check_addresses(struct translate_args *args)
 {
@@ -40,12 +54,31 @@ static error_t check_addresses(struct translate_args *args)
 	return 0;
 }
 
+/* FORMAT:ROOT */
+static error_t parse_nested(struct translate_args *args, const char *arg)
+{
+	const char *colon = strchr(arg, ':');
+	char name[32];
+
+	if (colon == NULL || (size_t)(colon - arg) >= sizeof name)
+		return args_wrong("--nested '%s' is not FORMAT:ROOT", arg);
+	memcpy(name, arg, (size_t)(colon - arg));
+	name[colon - arg] = '\0';
+	args->nested = pw_format_find(name);
+	if (args->nested == NULL || !is_second_stage(args->nested))
+		return args_wrong("--nested '%s' is not a second stage: an ept, npt, arm64-s2 or "
+				  "riscv x4 format",
+			name);
+	return args_number("the root of --nested", colon + 1, &args->nested_root);
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct translate_args *args = state->input;
 
-	(void)arg;
 	switch (key) {
+	case KEY_NESTED:
+		return parse_nested(args, arg);
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &args->space;
 		state->child_inputs[1] = &args->access;
@@ -70,7 +103,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 static const struct argp_child children[] = {
 	{&space_argp, 0, NULL, 0}, {&access_argp, 0, NULL, 0}, {&common_argp, 0, NULL, 0}, {0}};
+static const struct argp_option options[] = {
+	{"nested", KEY_NESTED, "FORMAT:ROOT", 0,
+		"SOURCE is the machine's memory: the tables are a guest's, under these of its "
+		"hypervisor",
+		0},
+	{0}};
 static const struct argp argp = {
+	.options = options,
 	.parser = parse,
 	.args_doc = "SOURCE VA...\nSOURCE -",
 	.doc = SUMMARY " by the page tables in a memory image."
@@ -82,15 +122,43 @@ static const struct argp argp = {
 /* What the answers need. */
 struct job {
 	const struct pw_space *space;
+	const struct pw_space *stage2; /* or NULL */
 	pw_access access;
 	bool json;
 };
+
+static int answer_nested(const struct job *job, pw_va va)
+{
+	struct pw_nested_result result;
+	char text[NESTED_TEXT_BYTES];
+
+	(void)!pw_nested_translate(job->space, job->stage2, va, job->access, &result);
+	if (job->json)
+		output_record(nested_record(job->space, job->stage2, &result));
+	else
+		output_text(
+			"%s\n", nested_text(job->space, job->stage2, &result, text, sizeof text));
+	return result.status == PW_OK ? EXIT_DATA : EXIT_REASON;
+}
+
+/* Stage 2 by the default rules, over the same source. */
+static int open_nested(
+	const struct translate_args *args, const struct target *target, struct pw_space *stage2)
+{
+	if (args->nested == NULL || pw_space_init(stage2, args->nested, args->nested_root,
+					    &target->source.memory) == PW_OK)
+		return EXIT_DATA;
+	(void)args_wrong("the root of --nested is not aligned as %s wants it", args->nested->name);
+	return EXIT_USAGE;
+}
 
 static int answer(const struct job *job, pw_va va)
 {
 	struct translation translation;
 	char text[TRANSLATION_TEXT_BYTES];
 
+	if (job->stage2 != NULL)
+		return answer_nested(job, va);
 	translation_make(&translation, job->space, va, job->access);
 	if (job->json)
 		output_record(translation_record(&translation));
@@ -176,19 +244,24 @@ static int run(const struct cmd *cmd, int argc, char **argv)
 {
 	struct translate_args args = {0};
 	struct job job = {0};
+	struct pw_space stage2;
 	struct target target;
 	int status = args_parse(cmd, argc, argv, &args);
 
 	if (status != ARGS_RUN)
 		return status;
-	job = (struct job){.space = &target.space, .json = args.common.json};
+	job = (struct job){.space = &target.space,
+		.stage2 = args.nested != NULL ? &stage2 : NULL,
+		.json = args.common.json};
 	job.access = access_args_resolve(&args.access, &args.space);
 	if (job.access == 0)
 		return EXIT_USAGE;
 	status = target_open(&target, &args.space, args.source);
 	if (status != EXIT_DATA)
 		return status;
-	status = args.from_stdin ? answer_stdin(&job) : answer_arguments(&job, &args);
+	status = open_nested(&args, &target, &stage2);
+	if (status == EXIT_DATA)
+		status = args.from_stdin ? answer_stdin(&job) : answer_arguments(&job, &args);
 	target_close(&target);
 	return status;
 }

@@ -21,6 +21,9 @@ static const struct cmd *const cmds[] = {
 	&cmd_maps,
 	&cmd_walk,
 	&cmd_read,
+	&cmd_lint,
+	&cmd_ept,
+	&cmd_npt,
 };
 
 #define CMD_COUNT (sizeof cmds / sizeof cmds[0])

@@ -23,10 +23,10 @@ struct tables {
 enum pw_status count_entries(struct tables *tables, pw_pa root, pw_va first, pw_va last, FILE *out);
 
 /*
- * Maps `ram` bytes of guest memory to host memory, readable and writable, and makes the code in it
- * execute-only.
+ * An EPT in *ept that maps 4 GiB of guest memory to host memory, readable and writable, and makes
+ * the code in it execute-only.
  */
-enum pw_status build_ept(const struct pw_space *ept, uint64_t ram, pw_pa host, pw_va code,
-	uint64_t code_bytes, struct pw_flush *flush);
+enum pw_status build_ept(const struct pw_memory *tables, pw_pa host, pw_va code, uint64_t bytes,
+	struct pw_flush *flush, struct pw_space *ept);
 
 #endif

@@ -14,12 +14,13 @@ Test(program, builds_an_ept)
 	struct pw_flush flush = {.ranges = ranges, .range_max = 8, .freed = freed, .freed_max = 8};
 	struct pw_result hit;
 	struct pw_space ept;
-	pw_pa root;
+	uint64_t eptp;
 
 	test_memory_begin(&tm, 0x100000, 0x100000, true);
-	cr_assert(pw_root_create(&pw_format_ept_4, &tm.memory, &root) == PW_OK);
-	cr_assert(pw_space_init(&ept, &pw_format_ept_4, root, &tm.memory) == PW_OK);
-	cr_assert(build_ept(&ept, 4 * GIB, 16 * GIB, GIB + 0x200000, 0x3000, &flush) == PW_OK);
+	cr_assert(build_ept(&tm.memory, 16 * GIB, GIB + 0x200000, 0x3000, &flush, &ept) == PW_OK);
+	cr_assert(pw_eptp_make(ept.format, ept.root, PW_EPT_CAP_4_LEVELS | PW_EPT_CAP_WB, 0, 0,
+			  &eptp) == PW_OK);
+	cr_assert(eptp == (ept.root | 0x1e));
 
 	cr_assert(pw_translate(&ept, 3 * GIB + 5, PW_ACCESS_WRITE, &hit) == PW_OK);
 	cr_assert(hit.pa == 19 * GIB + 5 && hit.page_size == GIB && hit.rights == (PW_R | PW_W));

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: MIT */
+/* pagewalk ept, pagewalk npt: second-stage tables for a described memory map, as an image. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <pagewalk/pagewalk.h>
+
+#include "args.h"
+#include "fields.h"
+#include "memory_map.h"
+#include "output.h"
+#include "whole_file.h"
+
+#define EPT_SUMMARY "Build EPT tables for a memory map"
+#define NPT_SUMMARY "Build NPT tables for a memory map"
+
+#define TABLE_BYTES 4096
+#define ROOM        (UINT64_C(1) << 30) /* of tables: enough for half a TiB in 4 KiB pages */
+#define PAGE_SIZES  3
+
+enum {
+	KEY_OUTPUT = 'o',
+	KEY_BASE = 0x5000,
+	KEY_LEVELS,
+	KEY_MAXPHYADDR,
+	KEY_ACCESSED_DIRTY,
+};
+
+struct ept_args {
+	struct common_args common;
+	bool npt;
+	const char *map, *output;
+	uint64_t base, levels, maxphyaddr;
+	bool accessed_dirty;
+};
+
+static error_t check(const struct ept_args *args)
+{
+	if (args->map == NULL)
+		return args_wrong("MAP is missing: a file that describes the guest's memory");
+	if (args->output == NULL)
+		return args_wrong("--output is missing: the image to write");
+	if (args->base % TABLE_BYTES != 0 || args->base > UINT64_MAX - ROOM)
+		return args_wrong("--base 0x%" PRIx64 " is not the address of a table", args->base);
+	if (args->levels != 4 && args->levels != 5)
+		return args_wrong("--levels is 4 or 5");
+	if (args->maxphyaddr < 32 || args->maxphyaddr > 52)
+		return args_wrong("--maxphyaddr is 32 to 52");
+	if (args->npt && args->accessed_dirty)
+		return args_wrong("--accessed-dirty: NPT always has these flags");
+	return 0;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct ept_args *args = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &args->common;
+		return 0;
+	case KEY_OUTPUT:
+		args->output = arg;
+		return 0;
+	case KEY_BASE:
+		return args_number("--base", arg, &args->base);
+	case KEY_LEVELS:
+		return args_number("--levels", arg, &args->levels);
+	case KEY_MAXPHYADDR:
+		return args_number("--maxphyaddr", arg, &args->maxphyaddr);
+	case KEY_ACCESSED_DIRTY:
+		args->accessed_dirty = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (args->map != NULL)
+			return args_wrong("'%s' is too much", arg);
+		args->map = arg;
+		return 0;
+	case ARGP_KEY_END:
+		return check(args);
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp_option options[] = {
+	{"output", KEY_OUTPUT, "FILE", 0, "The image to write; it is replaced as a whole", 0},
+	{"base", KEY_BASE, "PA", 0,
+		"Physical address of the image's first byte, that is of the "
+		"root table (0x1000)",
+		0},
+	{"levels", KEY_LEVELS, "N", 0, "4, or 5 levels of tables (4)", 0},
+	{"maxphyaddr", KEY_MAXPHYADDR, "BITS", 0, "Width of physical addresses (52)", 0},
+	{"accessed-dirty", KEY_ACCESSED_DIRTY, NULL, 0,
+		"EPT: the EPTP enables Accessed and Dirty flags", 0},
+	{0},
+};
+static const struct argp_child children[] = {{&common_argp, 0, NULL, 0}, {0}};
+#define MAP_WORDS                                                                                  \
+	"\vMAP holds one range a line: FIRST LAST [-> HOST] RIGHTS [TYPE]. FIRST and LAST are "    \
+	"guest-physical and inclusive, HOST is where FIRST lies in the machine; RIGHTS are r, w, " \
+	"x, or - for one that is missing; TYPE is uc, wc, wt, wp or wb. # begins a comment."
+static const struct argp ept_argp = {
+	.options = options,
+	.parser = parse,
+	.args_doc = "MAP",
+	.doc = EPT_SUMMARY ", with the largest pages that it allows, and write them as a memory "
+			   "image; print its root, its EPTP and what is in it." MAP_WORDS,
+	.children = children,
+};
+static const struct argp npt_argp = {
+	.options = options,
+	.parser = parse,
+	.args_doc = "MAP",
+	.doc = NPT_SUMMARY ", with the largest pages that it allows, and write them as a memory "
+			   "image; print its root and what is in it." MAP_WORDS,
+	.children = children,
+};
+
+/* ---- Building ---- */
+
+/* The image: tables are taken from it one behind the other, and those given back are used again. */
+struct build {
+	const struct ept_args *args;
+	const struct pw_format *format;
+	struct pw_window window;
+	struct pw_memory memory;
+	struct pw_space space;
+	uint64_t used;
+	pw_pa *spare;
+	size_t spare_count, spare_room;
+};
+
+static bool allocate_table(void *ctx, uint64_t bytes, pw_pa *pa)
+{
+	struct build *build = ctx;
+
+	if (build->spare_count > 0) {
+		*pa = build->spare[--build->spare_count];
+		return true;
+	}
+	if (build->used + bytes > ROOM)
+		return false;
+	*pa = build->args->base + build->used;
+	build->used += bytes;
+	return true;
+}
+
+/* A table that finds no place in the list stays in the image, unused. */
+static void free_table(void *ctx, pw_pa pa, uint64_t bytes)
+{
+	struct build *build = ctx;
+
+	(void)bytes;
+	if (build->spare_count == build->spare_room) {
+		size_t more = build->spare_room ? 2 * build->spare_room : 64;
+		pw_pa *spare = reallocarray(build->spare, more, sizeof *spare);
+
+		if (spare == NULL)
+			return;
+		build->spare = spare;
+		build->spare_room = more;
+	}
+	build->spare[build->spare_count++] = pa;
+}
+
+static int begin(struct build *build, const struct ept_args *args)
+{
+	void *host = mmap(NULL, ROOM, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	const struct pw_rules rules = {.pa_bits = (uint8_t)args->maxphyaddr};
+	pw_pa root;
+
+	if (host == MAP_FAILED) {
+		output_out_of_memory();
+		return EXIT_SOURCE;
+	}
+	build->args = args;
+	build->format = args->npt ? (args->levels == 4 ? &pw_format_npt_4 : &pw_format_npt_5)
+				  : (args->levels == 4 ? &pw_format_ept_4 : &pw_format_ept_5);
+	build->window = (struct pw_window){.base = args->base, .size = ROOM, .host = host};
+	build->memory = (struct pw_memory){.windows = &build->window,
+		.window_count = 1,
+		.allocate_table = allocate_table,
+		.free_table = free_table,
+		.ctx = build};
+	if (pw_root_create(build->format, &build->memory, &root) != PW_OK ||
+		pw_space_init_rules(&build->space, build->format, root, &build->memory, &rules) !=
+			PW_OK) {
+		output_complain("cannot make a root table at 0x%" PRIx64, args->base);
+		return EXIT_USAGE;
+	}
+	return EXIT_DATA;
+}
+
+static void end(struct build *build)
+{
+	if (build->window.host != NULL)
+		(void)munmap(build->window.host, ROOM);
+	free(build->spare);
+}
+
+/* What pw_map() says, as a complaint about the line. */
+static const char *reason_of(const struct build *build, enum pw_status status)
+{
+	switch (status) {
+	case PW_E_EXISTS:
+		return "overlaps an earlier range";
+	case PW_E_ALIGNMENT:
+		return "does not begin and end at 4 KiB pages";
+	case PW_E_RANGE:
+		return "reaches beyond what guest-physical or physical addresses can be";
+	case PW_E_RIGHTS:
+		return build->args->npt ? "has rights or a memory type that NPT cannot express"
+					: "has rights that EPT cannot express (write without read, "
+					  "or none at all)";
+	case PW_E_NO_TABLES:
+		return "takes more tables than an image can hold";
+	default:
+		return pw_status_name(status);
+	}
+}
+
+static int map_all(struct build *build, const struct memory_map *map)
+{
+	for (size_t i = 0; i < map->count; i++) {
+		const struct memory_range *range = &map->ranges[i];
+		uint64_t size = range->last - range->first + 1;
+		enum pw_status status = size ? pw_map(&build->space, range->first, range->host,
+						       size, range->rights, NULL)
+					     : PW_E_RANGE;
+
+		if (status == PW_OK)
+			continue;
+		memory_map_complain(map, range, "the range 0x%" PRIx64 " 0x%" PRIx64 " %s",
+			range->first, range->last, reason_of(build, status));
+		return EXIT_USAGE;
+	}
+	return EXIT_DATA;
+}
+
+/* ---- What is in it ---- */
+
+struct statistics {
+	uint64_t tables, pages[PAGE_SIZES];
+};
+
+static int count_entry(void *ctx, const struct pw_visit *visit)
+{
+	struct statistics *statistics = ctx;
+
+	if (visit->kind == PW_TABLE)
+		statistics->tables++;
+	else if (visit->kind == PW_PAGE && visit->level < PAGE_SIZES)
+		statistics->pages[visit->level]++;
+	return 0;
+}
+
+static struct statistics count(const struct build *build)
+{
+	struct statistics statistics = {.tables = 1}; /* the root */
+	struct pw_walker walker = {.handle_pte = count_entry, .ctx = &statistics};
+
+	(void)!pw_walk(&build->space, 0, UINT64_MAX, &walker);
+	return statistics;
+}
+
+static uint64_t eptp_of(const struct build *build)
+{
+	const uint64_t capabilities = PW_EPT_CAP_4_LEVELS | PW_EPT_CAP_5_LEVELS | PW_EPT_CAP_WB |
+				      PW_EPT_CAP_ACCESSED_DIRTY;
+	uint64_t eptp = 0;
+
+	(void)!pw_eptp_make(build->format, build->space.root, capabilities,
+		(unsigned)build->args->maxphyaddr,
+		build->args->accessed_dirty ? PW_EPTP_ACCESSED_DIRTY : 0, &eptp);
+	return eptp;
+}
+
+static void print_record(const struct build *build, const struct statistics *statistics)
+{
+	json_t *record = json_object(), *pages = json_array();
+
+	field_string(record, "format", build->format->name);
+	field_address(record, "root", build->space.root);
+	if (!build->args->npt)
+		field_address(record, "eptp", eptp_of(build));
+	field_address(record, "base", build->args->base);
+	field_number(record, "bytes", build->used);
+	field_number(record, "tables", statistics->tables);
+	for (unsigned i = 0; i < PAGE_SIZES; i++) {
+		json_t *row = json_object();
+
+		field_number(row, "page_size", pw_level_page_size(&build->format->level[i]));
+		field_number(row, "count", statistics->pages[i]);
+		if (json_array_append_new(pages, row) != 0)
+			output_out_of_memory();
+	}
+	field_value(record, "pages", pages);
+	output_record(record);
+}
+
+static void print_text(const struct build *build, const struct statistics *statistics)
+{
+	output_text("format  %s\nroot    0x%" PRIx64 "\n", build->format->name, build->space.root);
+	if (!build->args->npt)
+		output_text("EPTP    0x%" PRIx64 "\n", eptp_of(build));
+	output_text("tables  %" PRIu64 ", %" PRIu64 " bytes from 0x%" PRIx64 " on\n",
+		statistics->tables, build->used, build->args->base);
+	for (unsigned i = PAGE_SIZES; i-- > 0;)
+		output_text("pages   %" PRIu64 " of %s\n", statistics->pages[i],
+			pw_size_name(pw_level_page_size(&build->format->level[i])));
+}
+
+static int build_and_write(struct build *build, const struct memory_map *map)
+{
+	struct statistics statistics;
+	int status = map_all(build, map);
+
+	if (status != EXIT_DATA)
+		return status;
+	if (!whole_file_write(build->args->output, build->window.host, build->used))
+		return EXIT_SOURCE;
+	statistics = count(build);
+	if (build->args->common.json)
+		print_record(build, &statistics);
+	else
+		print_text(build, &statistics);
+	return EXIT_DATA;
+}
+
+static int run(const struct cmd *cmd, int argc, char **argv)
+{
+	struct ept_args args = {
+		.npt = cmd == &cmd_npt, .base = TABLE_BYTES, .levels = 4, .maxphyaddr = 52};
+	struct build build = {.args = NULL};
+	struct memory_map map;
+	int status = args_parse(cmd, argc, argv, &args);
+
+	if (status != ARGS_RUN)
+		return status;
+	status = memory_map_read(&map, args.map);
+	if (status != EXIT_DATA)
+		return status;
+	status = begin(&build, &args);
+	if (status == EXIT_DATA)
+		status = build_and_write(&build, &map);
+	end(&build);
+	memory_map_free(&map);
+	return status;
+}
+
+const struct cmd cmd_ept = {"ept", EPT_SUMMARY, &ept_argp, run};
+const struct cmd cmd_npt = {"npt", NPT_SUMMARY, &npt_argp, run};
