@@ -42,6 +42,7 @@ struct bench *bench_all(size_t *count)
 		exit_add();
 		start_add();
 		levels_add();
+		nested_add();
 		threads_add();
 	}
 	*count = bench_count;

@@ -10,6 +10,7 @@ void read_add(void);
 void exit_add(void);
 void start_add(void);
 void levels_add(void);
+void nested_add(void);
 void threads_add(void);
 
 #endif

@@ -61,6 +61,9 @@ PW_INLINE pw_grant pw_both_grants(
 			  (one >> 12 & PW_U ? user | PW_U : one >> 4 & supervisor) << 12);
 }
 
+/* The same walk for the common case; false: it has come to nothing, and *pair->r is untouched. */
+bool pw_nested_quick(const struct pw_pair *pair, pw_va va);
+
 /* Sets exit, code, address and htinst from the rest of *pair->r. */
 void pw_nested_report(const struct pw_pair *pair);
 

@@ -7,11 +7,8 @@
  * entry (SDM "EPT Misconfigurations") is BAD: W without R, a reserved bit, a memory type 2, 3 or 7.
  * Unlike in ordinary paging bit 12 of a large page is reserved: there is no PAT bit.
  */
-#include "../bits.h"
+#include "ept.h"
 #include <pagewalk/format.h>
-
-#define EPT_RWX PW_BITS(0, 2)
-#define EPT_PS  PW_BIT(7)
 
 /* Bitmaps over entry[5:0]: bits 2:0 are X W R, bits 5:3 the memory type. */
 #define EPT_EVERY_TYPE  UINT64_C(0x0101010101010101)
@@ -30,7 +27,7 @@
 	{                                                                                          \
 		.address = PW_BITS(shift_, 51), .reserved = (reserved_),                           \
 		.illegal_low6 = EPT_W_WITHOUT_R | EPT_BAD_TYPES, .bits = (bits_),                  \
-		.accessed = PW_BIT(8), .dirty = PW_BIT(9), .size_log2 = (shift_),                  \
+		.accessed = EPT_A, .dirty = EPT_D, .size_log2 = (shift_),                          \
 		.right_bit = {0, 1, 2, xu_, PW_NO_BIT, PW_NO_BIT}, .type_bit = {                   \
 			3,                                                                         \
 			4,                                                                         \

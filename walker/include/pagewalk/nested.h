@@ -18,7 +18,9 @@
  * address. (The x86 manuals leave open whether the flags come before the final address; here they
  * do, as Arm's pseudocode and the RISC-V manual have it.)
  *
- * Nothing here writes. Every entry is loaded once for each use. All functions are thread safe.
+ * Nothing here writes. Every entry is loaded once for each use; an upper entry of stage 2 that was
+ * loaded for one access of a call may serve the others, as in a CPU's paging-structure caches. All
+ * functions are thread safe.
  *
  * Manuals: SDM vol. 3C "EPT Violations" and "Exit Qualification for EPT Violations"; APM vol. 2
  * "Nested Paging"; Arm ARM D8 "Two-stage translation"; RISC-V privileged manual "Hypervisor
