@@ -2,13 +2,28 @@
 #include "ahead.h"
 #include "entry.h"
 #include "kernels.h"
+#include "memo.h"
 
-#define ENTRIES_MAX 512
+#define ENTRIES_LOG2_MAX 9
+
+static unsigned lowest_bit(uint64_t word)
+{
+#if defined(__GNUC__)
+	return (unsigned)__builtin_ctzll(word);
+#else
+	unsigned bit = 0;
+
+	while (!(word >> bit & 1))
+		bit++;
+	return bit;
+#endif
+}
 
 /* Where a table of that level stands, as a whole, or NULL. */
 static const char *table_at(const struct pw_space *s, unsigned level, pw_pa table)
 {
-	return pw_first_window(s, table, pw_table_bytes(s->format, level));
+	return pw_first_window(
+		s, table, (uint64_t)s->format->entry_bytes << s->format->level[level].index_bits);
 }
 
 static uint64_t entry_at(const struct pw_space *s, const char *table, uint64_t index)
@@ -16,23 +31,23 @@ static uint64_t entry_at(const struct pw_space *s, const char *table, uint64_t i
 	return pw_peek(s->format, table + index * s->format->entry_bytes);
 }
 
-/* The table below the next entry from `index` on that leads to one. *index is behind it. */
-static bool next_table(
-	const struct pw_space *s, const char *table, unsigned level, uint64_t *index, pw_pa *below)
+/* The next entry from `index` on that leads to a table. *index is behind it. */
+static bool next_table(const struct pw_space *s, const char *table, unsigned level, uint64_t *index,
+	uint64_t *entry)
 {
 	const struct pw_level *row = &s->format->level[level];
 
-	for (uint64_t i = *index; i < pw_level_entries(row); i++) {
-		uint64_t entry = entry_at(s, table, i);
-
-		if (pw_is_present(row, entry) && pw_is_table(row, entry)) {
-			*below = pw_table_address(s->format, s, row, entry);
-			*index = i + 1;
+	while (*index < PW_BIT(row->index_bits)) {
+		*entry = entry_at(s, table, (*index)++);
+		if (pw_is_present(row, *entry) && pw_is_table(row, *entry))
 			return true;
-		}
 	}
-	*index = pw_level_entries(row);
 	return false;
+}
+
+static pw_pa below(const struct pw_space *s, unsigned level, uint64_t entry)
+{
+	return pw_table_address(s->format, s, &s->format->level[level], entry);
 }
 
 static void look(const struct pw_space *s, pw_pa table, const char *next, struct pw_ahead *ahead)
@@ -51,68 +66,75 @@ static void look(const struct pw_space *s, pw_pa table, const char *next, struct
 		pw_find_tables(s->format, 1, at, next, pw_level_entries(row), ahead->tables);
 }
 
-void pw_ahead_enter(struct pw_regions *regions)
+/* Looks at the table that comes after the present one, while the one after that is prefetched. */
+static void look_at_next(struct pw_regions *regions)
 {
 	const struct pw_iter *it = &regions->it;
 	const struct pw_space *s = it->space;
 	const struct pw_level *row = &s->format->level[2];
+	struct pw_ahead *ahead = &regions->ahead[1];
 	const char *parent = table_at(s, 2, it->table[2]), *after = NULL;
 	uint64_t index = (it->position >> row->shift & PW_LOW(row->index_bits)) + 1;
-	pw_pa next, next_but_one;
+	uint64_t next, next_but_one, role;
 
-	if (pw_level_entries(&s->format->level[1]) > ENTRIES_MAX)
-		return;
-	if (regions->ahead[1].known && regions->ahead[1].table == it->pa)
-		regions->ahead[0] = regions->ahead[1];
-	else
-		look(s, it->pa, NULL, &regions->ahead[0]);
-	regions->ahead[1].known = false;
+	ahead->known = false;
 	if (!parent || !next_table(s, parent, 2, &index, &next))
 		return;
 	if (next_table(s, parent, 2, &index, &next_but_one))
-		after = table_at(s, 1, next_but_one);
-	look(s, next, after, &regions->ahead[1]);
+		after = table_at(s, 1, below(s, 2, next_but_one));
+	look(s, below(s, 2, next), after, ahead);
+	ahead->and_fold = it->and_fold[2];
+	ahead->or_fold = it->or_fold[2];
+	role = pw_fold_role(s->format, 2, next, &ahead->and_fold, &ahead->or_fold);
+	pw_memo_prefetch(regions, ahead->table, role);
 }
 
-/* The table below the first entry from `index` on of a table that was looked at, or NULL. */
-static const char *first_below(
-	const struct pw_space *s, const struct pw_ahead *ahead, uint64_t index, uint64_t *entry)
+void pw_ahead_enter(struct pw_regions *regions)
 {
-	const struct pw_level *row = &s->format->level[1];
-	const char *at = table_at(s, 1, ahead->table);
-	uint64_t some, word = index / 64;
+	const struct pw_iter *it = &regions->it;
+	struct pw_ahead *now = &regions->ahead[0], *next = &regions->ahead[1];
 
-	if (index >= pw_level_entries(row))
+	if (it->space->format->level[1].index_bits > ENTRIES_LOG2_MAX)
+		return;
+	if (next->known && next->table == it->pa)
+		*now = *next;
+	else
+		look(it->space, it->pa, NULL, now);
+	now->and_fold = it->and_fold[2];
+	now->or_fold = it->or_fold[2];
+	pw_fold(&it->space->format->level[2], it->entry, &now->and_fold, &now->or_fold);
+	look_at_next(regions);
+}
+
+/* The first table below entries from `index` on of a table that was looked at, or NULL. */
+static const char *first_below(
+	const struct pw_regions *regions, const struct pw_ahead *ahead, uint64_t index)
+{
+	const struct pw_space *s = regions->it.space;
+	uint64_t entries = PW_BIT(s->format->level[1].index_bits), word = index / 64, some, entry;
+	uint64_t and_fold = ahead->and_fold, or_fold = ahead->or_fold;
+
+	if (!ahead->known || index >= entries)
 		return NULL;
 	some = ahead->tables[word] & ~(uint64_t)0 << (index & 63);
-	while (!some && ++word < (pw_level_entries(row) + 63) / 64)
+	while (!some && ++word < (entries + 63) / 64)
 		some = ahead->tables[word];
 	if (!some)
 		return NULL;
-	index = word * 64;
-	while (!(some & 1)) {
-		some >>= 1;
-		index++;
-	}
-	*entry = entry_at(s, at, index);
-	return table_at(s, 0, pw_table_address(s->format, s, row, *entry));
+	entry = entry_at(s, table_at(s, 1, ahead->table), word * 64 + lowest_bit(some));
+	pw_memo_prefetch(regions, below(s, 1, entry),
+		pw_fold_role(s->format, 1, entry, &and_fold, &or_fold));
+	return table_at(s, 0, below(s, 1, entry));
 }
 
-const char *pw_ahead_next(const struct pw_regions *regions, uint64_t *entry)
+const char *pw_ahead_next(const struct pw_regions *regions)
 {
 	const struct pw_iter *it = &regions->it;
-	const struct pw_space *s = it->space;
-	const struct pw_level *row = &s->format->level[1];
+	const struct pw_level *row = &it->space->format->level[1];
 	uint64_t index = (it->position >> row->shift & PW_LOW(row->index_bits)) + 1;
-	const struct pw_ahead *ahead = regions->ahead;
 	const char *next = NULL;
 
-	*entry = 0;
-	if (ahead[0].known && ahead[0].table == it->table[1])
-		next = first_below(s, &ahead[0], index, entry);
-	if (!next && ahead[1].known) {
-		next = first_below(s, &ahead[1], 0, entry);
-		*entry = 0;
-	}
-	return next;
+	if (regions->ahead[0].table == it->table[1])
+		next = first_below(regions, &regions->ahead[0], index);
+	return next ? next : first_below(regions, &regions->ahead[1], 0);
 }

@@ -14,8 +14,8 @@ void pw_ahead_enter(struct pw_regions *regions);
 
 /*
  * At a TABLE entry of level 1: where the last table that comes after its table stands, or NULL.
- * *entry is what leads there if it stands in the same level-1 table, else 0.
+ * What is remembered of that table is prefetched.
  */
-const char *pw_ahead_next(const struct pw_regions *regions, uint64_t *entry);
+const char *pw_ahead_next(const struct pw_regions *regions);
 
 #endif

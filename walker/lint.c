@@ -74,8 +74,7 @@ static bool is_above(const struct pw_iter *it, pw_pa table)
 static bool judge_table(struct pw_lint *lint, struct pw_finding *finding)
 {
 	struct pw_iter *it = &lint->tables.it;
-	struct pw_memo seen = {
-		.table = it->pa, .role = pw_role_of(it, it->entry), .first = it->first};
+	struct pw_memo seen = {.table = it->pa, .role = pw_role_of(it), .first = it->first};
 	struct pw_memo *memo = NULL;
 
 	if (is_above(it, it->pa)) {

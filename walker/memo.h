@@ -10,27 +10,34 @@
 #include <pagewalk/regions.h>
 
 /*
- * The role of the table that `entry` leads to, `entry` standing beside the present one: the bits of
- * the folds that can make a difference below, by attribute, and the level. Never 0.
+ * The role of the table that `entry` of this level leads to: the bits of the folds that can make a
+ * difference below, by attribute, and the level. Never 0. The folds become those below.
  */
-PW_INLINE uint64_t pw_role_of(const struct pw_iter *it, uint64_t entry)
+PW_INLINE uint64_t pw_fold_role(const struct pw_format *f, unsigned level, uint64_t entry,
+	uint64_t *and_fold, uint64_t *or_fold)
 {
-	const struct pw_format *f = it->space->format;
-	uint64_t and_fold = it->and_fold[it->level], or_fold = it->or_fold[it->level];
-	uint64_t role = PW_BIT(16) | (uint64_t)it->level << 8;
+	uint64_t role = PW_BIT(16) | (uint64_t)level << 8;
 
-	pw_fold(&f->level[it->level], entry, &and_fold, &or_fold);
+	pw_fold(&f->level[level], entry, and_fold, or_fold);
 	for (unsigned i = 0; i < f->attribute_count; i++) {
 		unsigned bit = f->attribute[i].table_bit;
 
 		if (bit == PW_NO_BIT)
 			continue;
 		if (f->attribute[i].fold == PW_FOLD_AND)
-			role |= (and_fold >> bit & 1) << i;
+			role |= (*and_fold >> bit & 1) << i;
 		else
-			role |= (or_fold >> bit & 1) << i;
+			role |= (*or_fold >> bit & 1) << i;
 	}
 	return role;
+}
+
+/* The same at a TABLE step, of the table that it leads to. */
+PW_INLINE uint64_t pw_role_of(const struct pw_iter *it)
+{
+	uint64_t and_fold = it->and_fold[it->level], or_fold = it->or_fold[it->level];
+
+	return pw_fold_role(it->space->format, it->level, it->entry, &and_fold, &or_fold);
 }
 
 /* The slot where (table, role) belongs, if it is free. There is at least one. */
@@ -74,7 +81,8 @@ PW_INLINE void pw_memo_keep(struct pw_regions *regions, const struct pw_memo *se
 PW_INLINE void pw_memo_prefetch(const struct pw_regions *regions, pw_pa table, uint64_t role)
 {
 #if defined(__GNUC__)
-	__builtin_prefetch(&regions->memo[pw_memo_slot(regions, table, role)]);
+	if (regions->memo_slots)
+		__builtin_prefetch(&regions->memo[pw_memo_slot(regions, table, role)]);
 #else
 	(void)regions, (void)table, (void)role;
 #endif

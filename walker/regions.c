@@ -19,6 +19,8 @@ void *memset(void *to, int byte, size_t bytes);
 #define FEW            512
 #define AGAIN          PW_BIT(20)
 #define DEFAULT_BUDGET PW_BIT(26)
+/* Shorter lists than this are filled to the last place, without vector code. */
+#define LONG_LIST      32
 #define SLOTS_MAX      (SIZE_MAX < UINT32_MAX ? SIZE_MAX : UINT32_MAX)
 
 /* Notes what the attributes of pages of that level become in a role, that is under these folds. */
@@ -59,10 +61,13 @@ void pw_regions_begin(struct pw_regions *regions, const struct pw_space *space, 
 
 /* ---- Growing the last region ---- */
 
-/* Where the list goes. The last region stands in it, and may still grow, until there is no room. */
+/*
+ * Where the list goes. The last region stands in it, and may still grow, until it is full: then
+ * either that region was pushed out of it, or it is cut, and the last one is to be taken back.
+ */
 struct list {
-	struct pw_region *next, *end;
-	bool full;
+	struct pw_region *first, *next, *end;
+	bool full, cut;
 };
 
 /* The region that may still grow, if there is one. */
@@ -93,7 +98,20 @@ static uint64_t left(const struct pw_regions *regions)
 	return regions->budget > regions->it.reads ? regions->budget - regions->it.reads : 0;
 }
 
-/* Takes pages and holes of a table of that level; `role` is the table's. Returns how many. */
+/* With vector code: lists that are long enough are cut where a vector's regions have no room. */
+static uint64_t scan_vectors(
+	const struct pw_kernels *kernels, struct list *list, struct pw_scan *scan)
+{
+	uint64_t count = 0;
+
+	if (scan->end - scan->next >= PW_SCAN_ROOM)
+		count = kernels->scan(scan);
+	list->cut = count < scan->count && scan->end - scan->next < PW_SCAN_ROOM;
+	list->full = list->cut;
+	return count;
+}
+
+/* Takes pages and holes of a table of that level. Returns how many. */
 static uint64_t scan(
 	struct pw_regions *regions, struct list *list, struct pw_scan *scan, unsigned level)
 {
@@ -112,9 +130,8 @@ static uint64_t scan(
 	scan->open = regions->has_pending;
 	scan->next = list->next;
 	scan->end = list->end;
-	count = 0;
-	if (kernels && scan->end - scan->next >= PW_SCAN_ROOM && pw_has_words(s->format))
-		count = kernels->scan(scan);
+	if (kernels && list->end - list->first >= LONG_LIST && pw_has_words(s->format))
+		count = scan_vectors(kernels, list, scan);
 	else
 		count = pw_scan_plain(scan);
 	list->next = scan->next;
@@ -131,6 +148,7 @@ static void scan_on(struct pw_regions *regions, struct list *list)
 	struct pw_scan rest = {.count = pw_iter_rest(it, &rest.at)};
 	uint64_t count;
 
+	regions->resume = false;
 	if (!rest.count)
 		return;
 	rest.first = it->last + 1;
@@ -141,6 +159,7 @@ static void scan_on(struct pw_regions *regions, struct list *list)
 	count = scan(regions, list, &rest, level);
 	if (count)
 		pw_iter_pass(it, count);
+	regions->resume = list->cut;
 }
 
 static void page(struct pw_regions *regions, struct list *list)
@@ -270,31 +289,24 @@ static void leave(struct pw_regions *regions)
 /* ---- Tables ---- */
 
 /* A last table that lies in the walk and in the first window as a whole needs no steps. */
-static void scan_table(struct pw_regions *regions, uint64_t role, struct list *list)
+static void scan_table(struct pw_regions *regions, const struct pw_memo *as, uint64_t and_fold,
+	uint64_t or_fold, struct list *list)
 {
 	struct pw_iter *it = &regions->it;
 	const struct pw_space *s = it->space;
-	const struct pw_level *row = &s->format->level[0];
-	uint64_t entries = pw_level_entries(row), count, after;
+	uint64_t entries = PW_BIT(s->format->level[0].index_bits), count;
 	struct pw_scan all = {.count = entries, .first = it->first};
 
 	all.at = pw_first_window(s, it->pa, entries * s->format->entry_bytes);
 	if (!all.at)
 		return;
-	if (regions->fold[0].role != role) {
-		uint64_t and_fold = it->and_fold[1], or_fold = it->or_fold[1];
-
-		pw_fold(&s->format->level[1], it->entry, &and_fold, &or_fold);
-		set_fold(regions, 0, role, and_fold, or_fold);
-	}
-	all.ahead = pw_ahead_next(regions, &after);
-	if (after && regions->memo_slots)
-		pw_memo_prefetch(regions,
-			pw_table_address(s->format, s, &s->format->level[1], after),
-			pw_role_of(it, after));
+	if (regions->fold[0].role != as->role)
+		set_fold(regions, 0, as->role, and_fold, or_fold);
+	all.ahead = pw_ahead_next(regions);
 	count = scan(regions, list, &all, 0);
 	if (count < entries) {
 		pw_iter_enter(it, count);
+		regions->resume = list->cut && count;
 		return;
 	}
 	it->reads += entries;
@@ -307,7 +319,8 @@ static void table(struct pw_regions *regions, struct list *list)
 	struct pw_iter *it = &regions->it;
 	unsigned below = it->level - 1u;
 	bool whole = is_whole(it);
-	uint64_t role = pw_role_of(it, it->entry);
+	uint64_t and_fold = it->and_fold[it->level], or_fold = it->or_fold[it->level];
+	uint64_t role = pw_fold_role(it->space->format, it->level, it->entry, &and_fold, &or_fold);
 	bool in_run = continues_run(regions, role, whole);
 	struct pw_memo *memo =
 		whole && regions->memo_slots ? pw_memo_find(regions, it->pa, role) : NULL;
@@ -332,7 +345,7 @@ static void table(struct pw_regions *regions, struct list *list)
 	if (below == 1)
 		pw_ahead_enter(regions);
 	if (below == 0 && whole)
-		scan_table(regions, role, list);
+		scan_table(regions, &regions->visit[0].memo, and_fold, or_fold, list);
 }
 
 /* ---- The list ---- */
@@ -372,12 +385,14 @@ static bool is_spent(struct pw_regions *regions)
 
 size_t pw_regions_fill(struct pw_regions *regions, struct pw_region *to, size_t max)
 {
-	struct list list = {.next = to, .end = to + max};
+	struct list list = {.first = to, .next = to, .end = to + max};
 
 	if (!max)
 		return 0;
 	if (regions->has_pending)
 		*list.next++ = regions->pending;
+	if (regions->resume && !is_spent(regions))
+		scan_on(regions, &list);
 	while (!regions->done && !list.full) {
 		if (is_spent(regions)) {
 			regions->done = true;
@@ -386,7 +401,9 @@ size_t pw_regions_fill(struct pw_regions *regions, struct pw_region *to, size_t 
 			advance(regions, &list);
 		}
 	}
-	if (!list.full)
+	if (list.cut)
+		regions->pending = *--list.next;
+	else if (!list.full)
 		regions->has_pending = false;
 	return (size_t)(list.next - to);
 }

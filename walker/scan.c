@@ -38,10 +38,11 @@ static void set_rights(
 	}
 }
 
-static bool has_x86_rights(const struct pw_sieve *sieve)
+static bool is_like_x86(const struct pw_sieve *sieve)
 {
-	return sieve->attributes == 3 && sieve->right_bit[0] == PW_SIMPLE_W &&
-	       sieve->right_bit[1] == PW_SIMPLE_U && sieve->right_bit[2] == PW_SIMPLE_XD;
+	return sieve->present == 1 && sieve->attributes == 3 &&
+	       sieve->right_bit[0] == PW_SIMPLE_W && sieve->right_bit[1] == PW_SIMPLE_U &&
+	       sieve->right_bit[2] == PW_SIMPLE_XD;
 }
 
 /* Whether the entries that are tables are told apart, and how. */
@@ -91,7 +92,7 @@ void pw_sieve_make(const struct pw_space *space, unsigned level, struct pw_sieve
 		return;
 	}
 	sieve->simple = !sieve->any && !sieve->table && !sieve->illegal && !sieve->left &&
-			has_x86_rights(sieve);
+			is_like_x86(sieve);
 	sieve->run = sieve->key | sieve->must | sieve->any | sieve->table |
 		     (sieve->illegal ? PW_LOW(6) : 0);
 }

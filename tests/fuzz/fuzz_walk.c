@@ -30,7 +30,7 @@ enum {
 #define READS_MAX   4000
 #define COPY_BYTES  300
 #define BATCH       37
-#define MANY        29
+#define MANY        53
 #define TABLE_BYTES 0x10000u /* the largest table: no root needs more alignment */
 
 /* An image in a block of its own, so that AddressSanitizer sees the first byte outside. */

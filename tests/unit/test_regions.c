@@ -134,6 +134,22 @@ Test(regions, ranges_are_exact)
 	ram_end(&l.ram);
 }
 
+/* In the root the halves are neighbours, in the space they are not. */
+Test(regions, the_halves_are_kept_apart)
+{
+	const uint64_t leaf = 0xcf, gib = UINT64_C(1) << 30; /* V R W X A D */
+	struct page_list l;
+
+	begin(&l, &pw_format_riscv_sv39);
+	for (uint64_t i = 250; i < 260; i++)
+		ram_store(&l.ram, l.root + 8 * i, 8, i << 28 | leaf);
+	cr_assert(list(&l, 0, UINT64_MAX, 0) == PW_OK);
+	cr_assert_eq(l.count, 2u);
+	expect_mapped(&l, 0, 250 * gib, 256 * gib - 1, 250 * gib, gib, PW_R | PW_W | PW_X);
+	expect_mapped(&l, 1, -256 * gib, -252 * gib - 1, 256 * gib, gib, PW_R | PW_W | PW_X);
+	ram_end(&l.ram);
+}
+
 Test(regions, no_paging_is_one_region)
 {
 	struct page_list l;

@@ -16,27 +16,30 @@
 
 _Static_assert(LANES == PW_SCAN_ROOM, "a vector's regions are stored in one go");
 
+/* After so many lines in one region it pays to look for nothing but its end. */
+#define CALM 2
+
 /* What does not change during a scan. */
 struct sieve {
 	const struct pw_sieve *from;
 	__m512i must, want, present, address, run;
 	__m512i grant[2], keep, set;
 	__m512i rotate[PW_MAX_ATTRIBUTES]; /* brings an attribute to its place in the index */
-	__m512i index;                     /* of a lane, times the page's size */
 	__m512i steps;                     /* of a lane and one more, in an entry's terms */
-	__m512i sizes, left, level;
+	__m512i sizes, offset, line, left, level;
 	unsigned attributes, shift;
 	uint64_t size;
 };
 
 /* What does. */
 struct state {
-	uint64_t i; /* entries behind, from the beginning of the first line */
-	pw_va va;   /* of lane 0 of the line at i */
+	uint64_t i;    /* entries behind, from the beginning of the first line */
+	pw_va va;      /* of lane 0 of the line at i, */
+	__m512i first; /* and of each */
 	struct pw_region *next;
-	bool open;
-	bool running;   /* the entry before is a page of next[-1], */
-	bool counts_up; /* and so is the one before that */
+	bool running;   /* the entry before is a page of next[-1] */
+	bool holes;     /* the line before is one of holes alone; */
+	unsigned on;    /* so many lines before are of pages that go on, no region begins */
 	__m512i before; /* the line before; its last lane counts, here and below */
 	__m512i pa, grant;
 	uint64_t pages;
@@ -68,9 +71,10 @@ static inline VECTOR void prepare(const struct pw_scan *s, struct sieve *v)
 	v->shift = from->shift;
 	v->size = PW_BIT(from->shift);
 	v->sizes = splat(v->size);
+	v->offset = splat(v->size - 1);
+	v->line = splat(LANES * v->size);
 	v->left = splat(from->left);
 	v->level = splat((uint64_t)from->level << 8);
-	v->index = _mm512_sll_epi64(lane, _mm_cvtsi32_si128(from->shift));
 	v->steps = _mm512_sll_epi64(
 		_mm512_add_epi64(lane, splat(1)), _mm_cvtsi32_si128(from->shift - from->left));
 }
@@ -98,9 +102,12 @@ static inline VECTOR __mmask8 pages_of(const struct sieve *v, __m512i e, const b
 
 static inline VECTOR __mmask8 present_of(const struct sieve *v, __m512i e, const bool simple)
 {
-	__mmask8 present = equal(e, v->present, v->present);
+	__mmask8 present;
 
-	if (!simple && v->from->any)
+	if (simple)
+		return _mm512_test_epi64_mask(e, v->present);
+	present = equal(e, v->present, v->present);
+	if (v->from->any)
 		present &= _mm512_test_epi64_mask(e, splat(v->from->any));
 	return present;
 }
@@ -147,9 +154,8 @@ static inline VECTOR void store(struct pw_region *to, unsigned count, uint64_t s
 	__m512i page = _mm512_permutex2var_epi64(pa, low, info);
 
 	store_two(to, _mm512_permutex2var_epi64(range, front, page), rest);
-	if (count > 2)
+	if (count > 2) {
 		store_two(to + 2, _mm512_permutex2var_epi64(range, back, page), rest);
-	if (count > 4) {
 		range = _mm512_permutex2var_epi64(first, high, last);
 		page = _mm512_permutex2var_epi64(pa, high, info);
 		store_two(to + 4, _mm512_permutex2var_epi64(range, front, page), rest);
@@ -185,37 +191,31 @@ static inline VECTOR unsigned goes_on(
 	return before & same & _mm512_cmpeq_epi64_mask(f->pa, pa);
 }
 
-/* Takes them; false: there is no room, nothing is done. */
-static inline VECTOR bool take(
-	const struct pw_scan *s, const struct sieve *v, struct state *t, const struct found *f)
+/*
+ * Takes them; there is room for eight regions. Nothing is branched on that depends on where regions
+ * begin and end, but for how many they are: that cannot be foretold.
+ */
+static inline VECTOR void take(const struct sieve *v, struct state *t, const struct found *f)
 {
-	__m512i first = _mm512_add_epi64(splat(t->va), v->index);
-	__m512i last = _mm512_add_epi64(splat(t->va + v->size - 1), v->index);
+	__m512i first = t->first, last = _mm512_add_epi64(first, v->offset);
 	__m512i info = _mm512_or_si512(_mm512_slli_epi64(f->grant, 16), v->level), pa = f->pa;
-	unsigned on = goes_on(v, t, f);
-	unsigned starts = f->pages & ~on, ends = f->pages & ~(on >> 1);
-	unsigned count = (unsigned)_mm_popcnt_u32(starts);
+	unsigned on = goes_on(v, t, f), old = on >> f->head & 1;
+	unsigned starts = f->pages & ~on, ends = f->pages & ~(on >> 1), count = LANES;
+	uint64_t none, *end_of_old = old ? &t->next[-1].last : &none;
 
-	if (count && s->end - t->next < PW_SCAN_ROOM)
-		return false;
-	if (on >> f->head & 1) {
-		t->next[-1].last = t->va + (((uint64_t)__builtin_ctz(ends) + 1) << v->shift) - 1;
-		ends &= ends - 1;
-	}
-	t->pages += (unsigned)_mm_popcnt_u32(f->pages);
-	t->counts_up = on >> 7 & 1;
-	if (!count)
-		return true;
-	if (count < LANES) {
+	if (starts != 0xff) {
+		count = (unsigned)_mm_popcnt_u32(starts);
+		*end_of_old = t->va + (((uint64_t)__builtin_ctz(ends) + 1) << v->shift) - 1;
+		ends &= ends - old;
 		first = _mm512_maskz_compress_epi64((__mmask8)starts, first);
 		pa = _mm512_maskz_compress_epi64((__mmask8)starts, pa);
 		info = _mm512_maskz_compress_epi64((__mmask8)starts, info);
 		last = _mm512_maskz_compress_epi64((__mmask8)ends, last);
 	}
+	t->pages += (unsigned)_mm_popcnt_u32(f->pages);
+	t->on = on == 0xff ? t->on + 1 : 0;
 	store(t->next, count, v->size, first, last, pa, info);
 	t->next += count;
-	t->open = true;
-	return true;
 }
 
 /* Whether the last region is one of pages like these and ends where the scan begins. */
@@ -245,16 +245,19 @@ static inline VECTOR unsigned line(const struct pw_scan *s, const struct sieve *
 
 	if (stop)
 		f.pages &= (stop & -stop) - 1;
-	t->counts_up = false;
+	t->holes = !f.pages;
 	if (f.pages) {
+		if (s->end - t->next < PW_SCAN_ROOM)
+			return f.head;
 		f.pa = _mm512_and_si512(e, v->address);
 		if (!simple)
 			f.pa = _mm512_sllv_epi64(f.pa, v->left);
 		f.grant = grants(v, e, simple);
-		if (!take(s, v, t, &f))
-			return f.head;
+		take(v, t, &f);
 		t->pa = f.pa;
 		t->grant = f.grant;
+	} else {
+		t->on = 0;
 	}
 	t->running = f.pages >> 7 & 1;
 	t->before = e;
@@ -303,59 +306,85 @@ static inline VECTOR uint64_t skip_holes(
 	return i;
 }
 
-/* The whole lines from t->i on that are of one kind, before `end`. */
-static inline VECTOR void pass(const struct sieve *v, struct state *t, const char *at,
-	const char *ahead, uint64_t end, const bool simple)
-{
-	uint64_t lines = end > t->i ? (end - t->i) / LANES : 0;
+/* What is scanned, from the beginning of its first line on. */
+struct lines {
+	const char *at, *ahead;
+	uint64_t end; /* entries */
+};
 
-	at += t->i * 8;
-	ahead += ahead ? t->i * 8 : 0;
-	if (t->counts_up) {
+/* Passes whole lines from t->i on that are like the one before. */
+static inline VECTOR void pass(
+	const struct sieve *v, struct state *t, const struct lines *l, const bool simple)
+{
+	const char *at = l->at + t->i * 8, *ahead = l->ahead ? l->ahead + t->i * 8 : NULL;
+	uint64_t lines = (l->end - t->i) / LANES;
+
+	if (t->holes) {
+		lines = skip_holes(v, at, ahead, lines, simple);
+	} else {
 		lines = count_up(v, t, at, ahead, lines);
 		t->pages += lines * LANES;
 		t->pa = _mm512_add_epi64(t->pa, splat(lines * LANES * v->size));
 		t->next[-1].last = t->va + lines * LANES * v->size - 1;
-	} else if (!t->running) {
-		lines = skip_holes(v, at, ahead, lines, simple);
-	} else {
-		return;
 	}
 	t->i += lines * LANES;
 	t->va += lines * LANES * v->size;
+	t->first = _mm512_add_epi64(t->first, splat(lines * LANES * v->size));
+}
+
+/* The line at t->i; false: the scan ends in it. */
+static inline VECTOR bool step(const struct pw_scan *s, const struct sieve *v, struct state *t,
+	const struct lines *l, const unsigned lanes, const bool simple)
+{
+	unsigned behind;
+
+	if (l->ahead)
+		_mm_prefetch(l->ahead + t->i * 8, _MM_HINT_T0);
+	behind = line(s, v, t, l->at + t->i * 8, lanes, simple);
+	t->i += behind;
+	t->va += LANES * v->size;
+	t->first = _mm512_add_epi64(t->first, v->line);
+	return behind == LANES;
+}
+
+/* The first line, if it does not count as a whole; then whole lines; then what is left. */
+static inline VECTOR void steps(const struct pw_scan *s, const struct sieve *v, struct state *t,
+	const struct lines *l, unsigned head, const bool simple)
+{
+	unsigned lanes = 0xffu & 0xffu << head;
+
+	if (l->end < LANES)
+		lanes &= 0xffu >> (LANES - l->end);
+	if (lanes != 0xff && !step(s, v, t, l, lanes, simple))
+		return;
+	while (l->end >= t->i + LANES) {
+		if (!step(s, v, t, l, 0xff, simple))
+			return;
+		if ((t->holes || t->on >= CALM) && l->end > t->i)
+			pass(v, t, l, simple);
+	}
+	if (l->end > t->i)
+		step(s, v, t, l, 0xffu >> (LANES - (l->end - t->i)), simple);
 }
 
 static inline VECTOR uint64_t scan(struct pw_scan *s, const bool simple)
 {
 	const unsigned head = (unsigned)((uintptr_t)s->at / 8 % LANES);
-	const uint64_t end = s->count + head; /* entries, from the beginning of the first line */
-	const char *at = s->at - 8 * head, *ahead = s->ahead;
-	struct state t = {.next = s->next, .open = s->open};
-	unsigned lanes = 0xffu & 0xffu << head, behind = LANES;
+	const struct lines lines = {
+		.at = s->at - 8 * head, .ahead = s->ahead, .end = s->count + head};
+	struct state t = {.next = s->next};
 	struct sieve v;
 
 	prepare(s, &v);
-	t.va = s->first - ((uint64_t)head << v.from->shift);
+	t.va = s->first - ((uint64_t)head << v.shift);
+	t.first = _mm512_add_epi64(
+		splat(t.va), _mm512_sub_epi64(_mm512_sllv_epi64(v.steps, v.left), v.sizes));
 	begin(s, &v, &t);
-	while (t.i < end && behind == LANES) {
-		if (ahead)
-			_mm_prefetch(ahead + t.i * 8, _MM_HINT_T0);
-		if (end - t.i < LANES)
-			lanes &= 0xffu >> (LANES - (end - t.i));
-		if (lanes == 0xff)
-			behind = line(s, &v, &t, at + t.i * 8, 0xff, simple);
-		else
-			behind = line(s, &v, &t, at + t.i * 8, lanes, simple);
-		t.i += behind;
-		t.va += behind * v.size;
-		lanes = 0xff;
-		if (behind == LANES)
-			pass(&v, &t, at, ahead, end, simple);
-	}
+	steps(s, &v, &t, &lines, head, simple);
+	s->open |= t.next > s->next;
 	s->next = t.next;
-	s->open = t.open;
 	s->pages += t.pages;
-	return (t.i < end ? t.i : end) - head;
+	return (t.i < lines.end ? t.i : lines.end) - head;
 }
 
 VECTOR_ENTRY uint64_t pw_scan_avx512(struct pw_scan *s)

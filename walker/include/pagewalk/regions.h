@@ -64,6 +64,7 @@ struct pw_sieve {
 struct pw_ahead {
 	pw_pa table;
 	bool known;
+	uint64_t and_fold, or_fold; /* of the entries above its own */
 	uint64_t tables[8];
 };
 
@@ -80,6 +81,7 @@ struct pw_regions {
 	struct pw_iter it;
 	struct pw_region pending; /* may still grow; between calls */
 	bool has_pending, done;
+	bool resume; /* a scan was cut short: it goes on behind the iterator's step */
 	struct pw_sieve sieve[PW_MAX_LEVELS];
 	struct {
 		uint64_t role;
@@ -120,9 +122,10 @@ PW_API void pw_regions_begin(struct pw_regions *regions, const struct pw_space *
 PW_API PW_NODISCARD bool pw_regions_next(struct pw_regions *regions, struct pw_region *region);
 
 /*
- * The next `max` regions in list[]. Returns how many there were: fewer than max only at the end,
- * then look at regions->status. The same regions as by pw_regions_next(), with which calls may be
- * mixed, but several times as fast where they are many: give it room for some hundred.
+ * The next regions in list[], at most `max`, which is at least 1. Returns how many: as many as go
+ * at once, 0 only at the end, then look at regions->status. The same regions as by
+ * pw_regions_next(), with which calls may be mixed, but several times as fast where they are small.
+ * Fastest with room for some hundred, aligned to 64 bytes.
  */
 PW_API PW_NODISCARD size_t pw_regions_fill(
 	struct pw_regions *regions, struct pw_region *list, size_t max);
