@@ -8,6 +8,7 @@
 #include <pagewalk/copy.h>
 #include <pagewalk/cursor.h>
 #include <pagewalk/format.h>
+#include <pagewalk/harvest.h>
 #include <pagewalk/lint.h>
 #include <pagewalk/live.h>
 #include <pagewalk/memory.h>
