@@ -110,7 +110,7 @@ static void collapse(struct ground *g)
 static void harvest(struct ground *g, uint64_t *dirty)
 {
 	struct build *b = g->own;
-	struct pw_harvest h = {.clear = PW_MARK_DIRTY, .dirty = dirty};
+	struct pw_marks h = {.clear = PW_MARK_DIRTY, .dirty = dirty};
 
 	done(b, pw_harvest(&b->space, g->va, g->size, &h, &b->flush));
 }

@@ -3,7 +3,7 @@
 #include <pagewalk/harvest.h>
 
 struct harvest {
-	struct pw_harvest *public;
+	struct pw_marks *public;
 	struct pw_take take;
 	struct pw_run run;
 };
@@ -67,7 +67,7 @@ static void tell(const struct pw_build *b, const struct harvest *h, uint64_t n, 
 /* Entries of the smallest pages: the maps take them as they are. */
 static void keep_small(const struct pw_build *b, const struct harvest *h)
 {
-	struct pw_harvest *p = h->public;
+	struct pw_marks *p = h->public;
 	uint64_t from = (h->run.at - b->first) >> pw_row(b, 0)->shift;
 
 	for (uint64_t i = 0; i << 6 < h->run.count; i++) {
@@ -171,14 +171,14 @@ static enum pw_status visit(struct pw_build *b, struct pw_trail *t, struct harve
 }
 
 enum pw_status pw_harvest(const struct pw_space *space, pw_va va, uint64_t size,
-	struct pw_harvest *harvest, struct pw_flush *flush)
+	struct pw_marks *marks, struct pw_flush *flush)
 {
 	struct pw_build b;
 	struct pw_trail t;
-	struct harvest h = {.public = harvest};
+	struct harvest h = {.public = marks};
 	enum pw_status status, end;
 
-	if (!harvest || harvest->clear & ~(PW_MARK_ACCESSED | PW_MARK_DIRTY))
+	if (!marks || marks->clear & ~(PW_MARK_ACCESSED | PW_MARK_DIRTY))
 		return PW_E_ARGUMENT;
 	status = pw_build_begin(&b, space, va, size, flush);
 	if (status != PW_OK)
@@ -186,8 +186,8 @@ enum pw_status pw_harvest(const struct pw_space *space, pw_va va, uint64_t size,
 	h.run.op = PW_OP_TAKE_MARKS;
 	h.run.linked = true;
 	h.run.take = &h.take;
-	h.take.clear_accessed = harvest->clear & PW_MARK_ACCESSED;
-	h.take.clear_dirty = harvest->clear & PW_MARK_DIRTY;
+	h.take.clear_accessed = marks->clear & PW_MARK_ACCESSED;
+	h.take.clear_dirty = marks->clear & PW_MARK_DIRTY;
 	pw_trail_begin(&t, &b);
 	while (status == PW_OK) {
 		if (!t.finished) {

@@ -120,7 +120,7 @@ static bool is_listed(const struct field *d, pw_va va)
  */
 static void harvest(struct field *d, uint64_t from, uint64_t count, unsigned clear, bool calls)
 {
-	struct pw_harvest h = {.clear = clear,
+	struct pw_marks h = {.clear = clear,
 		.accessed = d->map_accessed,
 		.dirty = d->map_dirty,
 		.page = calls ? on_page : NULL,
@@ -212,7 +212,7 @@ Test(build_harvest, part_of_a_huge_page)
 {
 	static struct fixture f;
 	uint64_t dirty[3] = {0};
-	struct pw_harvest h = {.clear = PW_MARK_DIRTY, .dirty = dirty};
+	struct pw_marks h = {.clear = PW_MARK_DIRTY, .dirty = dirty};
 
 	fixture_begin(&f, &pw_format_ept_4, true);
 	cr_assert(pw_map(&f.space, 0, 0, 2 * GIB, RW, NULL) == PW_OK);
@@ -246,7 +246,7 @@ Test(build_harvest, pages_that_span_entries)
 	const struct pw_format format = napot_format();
 	static struct fixture f;
 	uint64_t accessed[1] = {0}, dirty[1] = {0}, entry;
-	struct pw_harvest h = {
+	struct pw_marks h = {
 		.clear = PW_MARK_ACCESSED | PW_MARK_DIRTY, .accessed = accessed, .dirty = dirty};
 
 	cr_assert(pw_format_check(&format, NULL) == PW_OK);
@@ -267,7 +267,7 @@ Test(build_harvest, pages_that_span_entries)
 Test(build_harvest, refused)
 {
 	static struct fixture f;
-	struct pw_harvest h = {.clear = 4};
+	struct pw_marks h = {.clear = 4};
 
 	fixture_begin(&f, &pw_format_x86_64, true);
 	cr_assert(pw_harvest(&f.space, 0, MIB, NULL, NULL) == PW_E_ARGUMENT);

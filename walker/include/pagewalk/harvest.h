@@ -16,7 +16,7 @@ extern "C" {
 #define PW_MARK_ACCESSED 1u
 #define PW_MARK_DIRTY    2u
 
-struct pw_harvest {
+struct pw_marks {
 	unsigned clear; /* PW_MARK_...: what is cleared where it is found; 0: only look */
 
 	/*
@@ -47,11 +47,11 @@ struct pw_harvest {
  * cleared (pw_rules).
  *
  * Holes and BAD entries are passed over. PW_NO_MEMORY: a table of the range is lost, and
- * PW_E_READ_ONLY: one cannot be written; what was found before stands in *harvest and is cleared.
+ * PW_E_READ_ONLY: one cannot be written; what was found before stands in *marks and is cleared.
  * PW_E_ARGUMENT: a NULL argument, unknown bits in `clear`.
  */
 PW_API PW_NODISCARD enum pw_status pw_harvest(const struct pw_space *space, pw_va va, uint64_t size,
-	struct pw_harvest *harvest, struct pw_flush *flush);
+	struct pw_marks *marks, struct pw_flush *flush);
 
 #ifdef __cplusplus
 }
