@@ -33,13 +33,14 @@ static const char *const kind_text[] = {
 
 static void tell_case(const struct nested_case *c)
 {
-	static const char *const subjects[] = {"PT", "PD", "PDPT", "PML4", "page"};
+	static const char *const subjects[] = {"PT", "PD", "PDPT", "PML4", "page", "PDPTEs"};
 
 	nested_print("  %s%s%s%s; subject %s, leaf %u, rights %x; level %u, clear %x, set %x\n",
 		c->access & GUEST_ACCESS_USER ? "user " : "",
 		c->access & GUEST_ACCESS_READ    ? "read"
 		: c->access & GUEST_ACCESS_FETCH ? "fetch"
-						 : "write",
+		: c->access & GUEST_ACCESS_WRITE ? "write"
+						 : "load CR3",
 		c->access & NESTED_ACCESS_CHANGE ? " (add)" : "",
 		c->access & NESTED_ACCESS_EXCHANGE ? " (exchange)" : "", subjects[c->subject],
 		(uint64_t)c->leaf, (uint64_t)c->rights, (uint64_t)c->level, c->clear, c->set);
@@ -72,6 +73,7 @@ static struct nested_wanted from_vector(
 	struct nested_wanted wanted = {
 		.kind = vector->kind,
 		.qualification = vector->qualification,
+		.vector = vector->vector,
 		.mask = nested_vector_mask,
 	};
 
@@ -88,6 +90,9 @@ static struct nested_wanted from_vector(
 		wanted.gpa = world->code_walk[0];
 		wanted.gla = world->guest.rip;
 		break;
+	case NESTED_AT_SUBJECT:
+		wanted.gpa = world->guest.rax;
+		break;
 	default:
 		break;
 	}
@@ -100,7 +105,10 @@ static bool is_done_well(const struct nested_world *world, const struct nested_e
 {
 	uint32_t access = world->c->access;
 	bool exchanged = access & NESTED_ACCESS_EXCHANGE;
-	uint64_t data = NESTED_PATTERN, rax = NESTED_VALUE;
+	uint64_t data = NESTED_PATTERN, rax = world->guest.rax;
+
+	if (access & NESTED_ACCESS_LOAD_CR3)
+		return end->rip == world->guest.rip + NESTED_LOAD_CR3_BYTES;
 
 	if (access & NESTED_ACCESS_CHANGE)
 		data += NESTED_VALUE;

@@ -11,6 +11,7 @@ enum nested_place {
 	NESTED_AT_PAGE,       /* the page that is accessed */
 	NESTED_AT_ENTRY,      /* the target's entry in the subject, which is a table */
 	NESTED_AT_CODE_ENTRY, /* the code's entry in the PML4, before its first instruction */
+	NESTED_AT_SUBJECT,    /* its first byte, and no linear address */
 };
 
 /* How a nested guest should leave. */
@@ -28,6 +29,7 @@ struct nested_vector {
 	enum nested_end_kind kind;
 	uint64_t qualification;
 	enum nested_place place;
+	uint32_t vector; /* of an exception */
 };
 
 /* Cases until the next call are of this group; tells how those of the last one went. */
@@ -81,9 +83,6 @@ struct nested_wanted nested_foretell(const struct nested_world *world);
 bool nested_marks_agree(const struct nested_world *world, const struct nested_exit *end);
 
 /* ---- From vmx_judge.c and svm_judge.c ---- */
-
-/* The nested guest's own paging has AMD's rules. */
-extern const bool nested_is_amd;
 
 /* The second stage's Accessed and Dirty bits; 0: the processor sets none. */
 uint64_t nested_second_accessed(const struct nested_case *c);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Words of the command line: "serial" prints on the first serial port instead of port 0xe9;
- * "verbose" tells each case; "tcg" and "bochs" say whose known deviations are to be expected.
+ * "verbose" tells each case; "quick" leaves out all but a few random ones, and "long" makes more;
+ * "tcg" and "bochs" say whose known deviations are to be expected.
  */
 #include "nested_case.h"
 

@@ -46,7 +46,7 @@ static void mark_all(const struct nested_world *world, bool all_done)
 	memset(marks, 0, count * sizeof marks[0]);
 	memset(guest_marks, 0, sizeof guest_marks);
 	if (table_write) {
-		for (unsigned i = 0; i < NESTED_CODE_WALK; i++)
+		for (unsigned i = 0; i < world->code_walk_count; i++)
 			mark_second(world, world->code_walk[i], true);
 		mark_second(
 			world, NESTED_PLAIN + (world->guest.rip & ~-(UINT64_C(1) << 30)), false);
@@ -56,7 +56,9 @@ static void mark_all(const struct nested_world *world, bool all_done)
 			mark_second(world, nested_entry_gpa(world, level), true);
 		guest_marks[level] = MARK_A | (write && level == c->guest_leaf ? MARK_D : 0);
 	}
-	if (table_write)
+	if (table_write && c->subject == NESTED_PDPTES)
+		mark_second(world, world->guest.rax, nested_is_amd);
+	else if (table_write)
 		mark_second(world, nested_page_gpa(world), write && all_done);
 }
 

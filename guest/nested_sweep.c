@@ -6,6 +6,7 @@
 #define SEED        UINT64_C(0x9e3779b97f4a7c15)
 #define CASES       3000
 #define CASES_LONG  300000
+#define CASES_QUICK 300
 #define GUEST_EDITS 9
 
 static uint64_t state;
@@ -107,7 +108,10 @@ static uint32_t guest_control(void)
 void nested_sweep_random(
 	unsigned leaf_levels, uint32_t control, void (*spoil)(struct nested_case *))
 {
-	unsigned count = nested_has_word("long") ? CASES_LONG : CASES;
+	unsigned count = nested_has_word("long")    ? CASES_LONG
+			 : nested_has_word("quick") ? CASES_QUICK
+						    : CASES;
+	unsigned levels;
 
 	state = SEED + control;
 	nested_print("seed %x\n", state);
@@ -120,7 +124,8 @@ void nested_sweep_random(
 			.control = control | guest_control(),
 		};
 
-		c.level = (uint8_t)(c.leaf + choose(4 - c.leaf));
+		levels = nested_second_format(&c)->levels;
+		c.level = (uint8_t)(c.leaf + choose(levels - c.leaf));
 		spoil_guest(&c);
 		spoil(&c);
 		nested_case_run(&c, NULL);

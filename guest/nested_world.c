@@ -2,10 +2,12 @@
 /* Builds the tables of both stages. */
 #include "nested_world.h"
 
-#define TABLES     24
-#define PLAIN_SIZE (UINT64_C(1) << 25)
-#define LEAF_BITS  (PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED | PTE_DIRTY)
-#define TABLE_BITS (PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED)
+#define TABLES      24
+#define SUBJECT     (UINT64_C(515) << 30)
+#define SUBJECT_LOW (UINT64_C(3) << 30) /* also for PAE paging: its CR3 has 32 bits */
+#define PLAIN_SIZE  (UINT64_C(1) << 25)
+#define LEAF_BITS   (PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED | PTE_DIRTY)
+#define TABLE_BITS  (PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED)
 
 #define CPUID_7_EBX_SMEP (1u << 7)
 #define CPUID_7_EBX_SMAP (1u << 20)
@@ -24,6 +26,7 @@ static size_t used;
 _Alignas(4096) uint64_t nested_data[512];
 _Alignas(4096) uint64_t nested_guest_tables[NESTED_GUEST_LEVELS][512];
 static _Alignas(4096) uint64_t code_pd[512], code_pdpt[512];
+static _Alignas(4096) uint64_t code_pdptes[4], nested_pdptes[4];
 
 static struct pw_window window;
 
@@ -49,6 +52,17 @@ uint8_t nested_address_width(void)
 	if (!width)
 		width = (uint8_t)x86_cpuid(0x80000008u).eax;
 	return width;
+}
+
+/* Some processors have 39 address bits, one less than the subject's usual place needs. */
+static bool is_narrow(void)
+{
+	return nested_address_width() < 40;
+}
+
+unsigned nested_last_private_level(void)
+{
+	return is_narrow() ? 2 : 3;
 }
 
 bool nested_has_smep(void)
@@ -103,6 +117,33 @@ static void set_code(struct nested_world *world)
 	world->code_walk[0] = world->guest.cr3;
 	world->code_walk[1] = NESTED_PLAIN + (uintptr_t)&code_pdpt[pdpt_index];
 	world->code_walk[2] = NESTED_PLAIN + (uintptr_t)&code_pd[pd_index];
+	world->code_walk_count = 3;
+}
+
+/*
+ * PAE paging, with nothing but the program itself, mapped where it lies. Two sets of PDPTEs: those
+ * in force, in plain memory, and those that the nested guest goes over to.
+ */
+static void set_pae(struct nested_world *world)
+{
+	const struct nested_case *c = world->c;
+	uint64_t pdpte = (NESTED_PLAIN + (uintptr_t)code_pd) | PTE_PRESENT;
+
+	code_pdptes[0] = nested_pdptes[0] = pdpte;
+	for (unsigned i = 1; i < 4; i++)
+		code_pdptes[i] = nested_pdptes[i] = 0;
+	nested_pdptes[c->guest_level] &= ~c->guest_clear;
+	nested_pdptes[c->guest_level] |= c->guest_set;
+	world->guest.pdpte[0] = pdpte;
+	world->guest.rip = (uintptr_t)nested_load_cr3;
+	world->guest.rax = world->subject + (uintptr_t)nested_pdptes;
+	world->guest.cr3 = NESTED_PLAIN + (uintptr_t)code_pdptes;
+	world->guest.efer &= ~(EFER_LME | EFER_LMA);
+	world->code_walk_count = 0;
+	if (nested_is_amd)
+		world->code_walk[world->code_walk_count++] = world->guest.cr3;
+	world->code_walk[world->code_walk_count++] =
+		NESTED_PLAIN + (uintptr_t)&code_pd[world->guest.rip >> 21];
 }
 
 static void set_target(struct nested_world *world)
@@ -152,13 +193,18 @@ static void set_guest(struct nested_world *world)
 		.user = c->access & GUEST_ACCESS_USER,
 	};
 	set_code(world);
-	set_target(world);
+	if (c->subject == NESTED_PDPTES)
+		set_pae(world);
+	else
+		set_target(world);
 }
 
 /* ---- The second stage ---- */
 
 static const void *subject_of(const struct nested_case *c)
 {
+	if (c->subject == NESTED_PDPTES)
+		return nested_pdptes;
 	return c->subject == NESTED_PAGE ? nested_data : nested_guest_tables[c->subject];
 }
 
@@ -215,7 +261,7 @@ bool nested_world_build(struct nested_world *world, const struct nested_case *c)
 		.base = 4096, .size = (uintptr_t)guest_end - 4096, .host = (void *)4096};
 	*world = (struct nested_world){
 		.c = c,
-		.subject = UINT64_C(515) << 30,
+		.subject = c->subject == NESTED_PDPTES || is_narrow() ? SUBJECT_LOW : SUBJECT,
 		.memory = {.windows = &window, .window_count = 1, .allocate_table = allocate_table},
 	};
 	nested_data[0] = NESTED_PATTERN;

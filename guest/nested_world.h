@@ -18,6 +18,7 @@ enum nested_subject {
 	NESTED_PDPT,
 	NESTED_PML4,
 	NESTED_PAGE,
+	NESTED_PDPTES, /* PAE paging: the page that CR3 is loaded to point into, and nothing else */
 };
 
 #define NESTED_GUEST_LEVELS 4
@@ -26,6 +27,8 @@ enum nested_subject {
 #define NESTED_ACCESS_CHANGE   64u  /* reads and writes, by ADD */
 #define NESTED_ACCESS_EXCHANGE 128u /* the same, by XCHG */
 #define NESTED_CHANGES         (NESTED_ACCESS_CHANGE | NESTED_ACCESS_EXCHANGE)
+#define NESTED_ACCESS_LOAD_CR3 256u /* alone, with NESTED_PDPTES and NESTED_NO_TARGET */
+#define NESTED_LOAD_CR3_BYTES  3
 
 /* What one case is about. All zero but `access`: everything is allowed, in 4 KiB pages. */
 struct nested_case {
@@ -50,12 +53,16 @@ struct nested_case {
 /* Entries that the nested guest's code is fetched by. */
 #define NESTED_CODE_WALK 3
 
+/* guest_leaf of a case without a target: the nested guest loads CR3 instead. */
+#define NESTED_NO_TARGET NESTED_GUEST_LEVELS
+
 struct nested_world {
 	const struct nested_case *c;
 	uint64_t subject; /* where it stands in guest-physical memory */
 	struct pw_memory memory;
 	struct pw_space second;
 	struct nested_guest guest;
+	unsigned code_walk_count;
 	uint64_t code_walk[NESTED_CODE_WALK];       /* guest-physical, root first */
 	uint64_t guest_before[NESTED_GUEST_LEVELS]; /* the target's entries, by level */
 	uint64_t *spoilt, spoilt_before;            /* the second-stage entry changed by hand */
@@ -79,8 +86,13 @@ extern uint64_t nested_guest_tables[NESTED_GUEST_LEVELS][512];
 
 /* MAXPHYADDR. */
 uint8_t nested_address_width(void);
+/* The second-stage entries of higher levels lead to everything, not to the subject alone. */
+unsigned nested_last_private_level(void);
 bool nested_has_smep(void);
 bool nested_has_smap(void);
+
+/* The nested guest has AMD's paging: PDPTEs are read in every walk, not loaded with CR3. */
+extern const bool nested_is_amd;
 
 /* The linear address that is accessed, and the nested guest's entry for it at that level. */
 uint64_t nested_target(void);

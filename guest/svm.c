@@ -7,6 +7,7 @@
 #define VM_CR_SVMDIS    (1u << 4)
 #define MSR_VM_HSAVE_PA 0xc0010117u
 #define EFER_SVME       (UINT64_C(1) << 12)
+#define EFER_LMA        (UINT64_C(1) << 10)
 
 #define INTERCEPT_CPUID    (1u << 18)
 #define INTERCEPT_HLT      (1u << 24)
@@ -16,12 +17,13 @@
 #define NESTED_GMET        (UINT64_C(1) << 3)
 #define FLUSH_EVERYTHING   1
 
-#define ATTRIBUTES_CODE 0x029bu /* present, 64-bit */
-#define ATTRIBUTES_DATA 0x0c93u
-#define ATTRIBUTES_DPL3 0x0060u
-#define RFLAGS_FIXED    2u
-#define DR6_INIT        0xffff0ff0u
-#define DR7_INIT        0x400u
+#define ATTRIBUTES_CODE    0x029bu /* present, 64-bit */
+#define ATTRIBUTES_CODE_32 0x0c9bu
+#define ATTRIBUTES_DATA    0x0c93u
+#define ATTRIBUTES_DPL3    0x0060u
+#define RFLAGS_FIXED       2u
+#define DR6_INIT           0xffff0ff0u
+#define DR7_INIT           0x400u
 
 struct segment {
 	uint16_t selector, attributes;
@@ -97,11 +99,11 @@ static void set_guest(const struct nested_guest *guest)
 {
 	uint16_t ring = guest->user ? 3 : 0;
 	uint16_t dpl = guest->user ? ATTRIBUTES_DPL3 : 0;
+	uint16_t code = guest->efer & EFER_LMA ? ATTRIBUTES_CODE : ATTRIBUTES_CODE_32;
 	struct segment data = {(uint16_t)(0x10 | ring), ATTRIBUTES_DATA | dpl, 0xffffffff, 0};
 
 	vmcb.es = vmcb.ss = vmcb.ds = vmcb.fs = vmcb.gs = data;
-	vmcb.cs = (struct segment){
-		(uint16_t)(0x08 | ring), (uint16_t)(ATTRIBUTES_CODE | dpl), 0xffffffff, 0};
+	vmcb.cs = (struct segment){(uint16_t)(0x08 | ring), (uint16_t)(code | dpl), 0xffffffff, 0};
 	vmcb.cpl = (uint8_t)ring;
 	vmcb.efer = guest->efer | EFER_SVME;
 	vmcb.cr0 = guest->cr0;

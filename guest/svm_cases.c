@@ -5,7 +5,8 @@
 
 #define CODE_READ  SVM_FAULT_USER
 #define CODE_WRITE (SVM_FAULT_USER | SVM_FAULT_WRITE)
-#define MAX_LEVEL  3
+
+#define CPUID_7_ECX_LA57 (1u << 16)
 
 static unsigned leaf_levels(void)
 {
@@ -92,7 +93,7 @@ static bool is_reserved(unsigned bit, unsigned level, unsigned leaf)
 
 	if (bit >= width && bit < 52)
 		return true;
-	if (level == 3)
+	if (level >= 3)
 		return bit == 7 || bit == 8;
 	/* Bit 12 of a huge page is PAT. */
 	return level == leaf && level > 0 && bit > 12 && bit < 12 + 9 * level;
@@ -132,7 +133,7 @@ static void for_each_place(const struct nested_case *base, void (*try)(const str
 	struct nested_case c = *base;
 
 	for (c.leaf = 0; c.leaf < leaf_levels(); c.leaf++)
-		for (c.level = c.leaf; c.level <= MAX_LEVEL; c.level++)
+		for (c.level = c.leaf; c.level <= nested_last_private_level(); c.level++)
 			try(&c);
 }
 
@@ -150,10 +151,30 @@ static void for_each_table(uint32_t control, void (*try)(const struct nested_cas
 {
 	struct nested_case c = {.control = control};
 
-	for (unsigned i = 0; i < ACCESSES; i++) {
+	/* A read, and two writes of different kind and ring: the access is not what stops here. */
+	for (unsigned i = 0; i < ACCESSES; i += 3) {
 		c.access = accesses[i];
 		for (c.subject = NESTED_PT; c.subject <= NESTED_PML4; c.subject++)
 			for_each_place(&c, try);
+	}
+}
+
+/* PAE paging: PDPTEs are read in each walk, as any entry is. APM vol. 2, "Legacy PAE Mode". */
+static void try_pdptes(const struct nested_case *base)
+{
+	static const uint64_t bits[] = {PTE_PRESENT, PTE_WRITE, PTE_USER};
+	struct nested_case c = *base;
+	struct nested_vector vector = {.kind = NESTED_DONE, .place = NESTED_AT_SUBJECT};
+
+	if (c.level == 3)
+		return; /* it leads to everything else too */
+	nested_case_run(&c, &vector);
+	vector.kind = NESTED_VIOLATION;
+	for (unsigned i = 0; i < sizeof bits / sizeof bits[0]; i++) {
+		c.clear = bits[i];
+		vector.qualification = SVM_FAULT_TABLE | CODE_WRITE |
+				       (bits[i] == PTE_PRESENT ? 0 : SVM_FAULT_PRESENT);
+		nested_case_run(&c, &vector);
 	}
 }
 
@@ -186,7 +207,8 @@ static void spoil(struct nested_case *c)
 	}
 }
 
-void nested_cases(void)
+/* Under each state of the hypervisor's registers that changes what its nested tables mean. */
+static void try_registers(void)
 {
 	static const struct {
 		const char *pages, *tables;
@@ -198,7 +220,6 @@ void nested_cases(void)
 		{"rights of pages, NXE off, SMEP on", "rights of tables, NXE off, SMEP on",
 			SVM_CONTROL_NO_NXE | SVM_CONTROL_SMEP},
 	};
-	static const pw_rights rights[] = {PW_R, PW_R | PW_W, PW_R | PW_X, PW_R | PW_W | PW_X};
 
 	for (unsigned i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
 		if (hosts[i].control & SVM_CONTROL_SMEP && !nested_has_smep()) {
@@ -210,16 +231,53 @@ void nested_cases(void)
 		nested_group(hosts[i].tables);
 		for_each_table(hosts[i].control, try_rights);
 	}
+}
+
+static void try_vectors(void)
+{
+	static const struct nested_case pdptes = {.subject = NESTED_PDPTES,
+		.access = NESTED_ACCESS_LOAD_CR3,
+		.guest_leaf = NESTED_NO_TARGET};
+
+	try_registers();
+	nested_group("PDPTEs");
+	for_each_place(&pdptes, try_pdptes);
 	nested_group("reserved bits of pages");
 	for_each_access(0, try_reserved);
 	nested_group("reserved bits of tables");
 	for_each_table(0, try_reserved);
 	nested_group("ignored bits");
 	for_each_access(0, try_ignored);
+}
+
+/* Five levels: the hypervisor's own paging decides. */
+static void try_five_levels(void)
+{
+	if (!(x86_cpuid(7).ecx & CPUID_7_ECX_LA57)) {
+		nested_skip("five levels", "the processor does not have them");
+		return;
+	}
+	nested_set_levels(true);
+	if (!nested_has_word("quick")) {
+		nested_group("five levels: rights of pages");
+		for_each_access(0, try_rights);
+	}
+	nested_group("five levels: random cases");
+	nested_sweep_random(leaf_levels(), 0, spoil);
+	nested_set_levels(false);
+}
+
+void nested_cases(void)
+{
+	static const pw_rights rights[] = {PW_R, PW_R | PW_W, PW_R | PW_X, PW_R | PW_W | PW_X};
+
+	if (!nested_has_word("quick"))
+		try_vectors();
 	nested_group("pages as the library builds them");
 	nested_sweep_built(rights, sizeof rights / sizeof rights[0], leaf_levels(), 0);
 	nested_group("random cases");
 	nested_sweep_random(leaf_levels(), 0, spoil);
 	nested_group("random cases, NXE off");
 	nested_sweep_random(leaf_levels(), SVM_CONTROL_NO_NXE, spoil);
+	try_five_levels();
 }

@@ -65,12 +65,13 @@ const char *nested_deviation(const struct nested_world *world, const struct nest
 	if (end->kind == NESTED_VIOLATION && end->qualification == code && code & SVM_FAULT_TABLE &&
 		end->gpa == (wanted->gpa & ~UINT64_C(4095)))
 		return "EXITINFO2 tells the table, not the entry";
-	if (!nested_has_word("tcg"))
-		return NULL;
-	if (end->kind == NESTED_VIOLATION && end->gpa == wanted->gpa)
+	if (end->kind == NESTED_VIOLATION && end->gpa == wanted->gpa && nested_has_word("tcg"))
 		return left_out_by_tcg(c, code, end->qualification);
+	if (end->kind == NESTED_VIOLATION && end->gpa == wanted->gpa && nested_has_word("bochs") &&
+		end->qualification == (code | SVM_FAULT_FETCH) && c->control & SVM_CONTROL_NO_NXE)
+		return "bochs: fetches are told from reads, NXE or not";
 	if (end->kind == NESTED_DONE && code & SVM_FAULT_RESERVED && c->level == 3 &&
-		c->set == PTE_GLOBAL)
-		return "tcg: bit 8 of a PML4E is not reserved";
+		c->set == PTE_GLOBAL && (nested_has_word("tcg") || nested_has_word("bochs")))
+		return "tcg, bochs: bit 8 of a PML4E is not reserved";
 	return NULL;
 }

@@ -12,10 +12,11 @@ usage: boot.sh HOST [OPTION]... PROGRAM [WORD]...
 HOST is one of
   tcg-svm     QEMU without acceleration, AMD's SVM with nested paging
   bochs-vmx   Bochs as a Skylake, Intel's VMX with EPT
+  bochs-svm   Bochs as a Ryzen, AMD's SVM with nested paging
 The WORDs, and "serial" before them, are the program's command line.
 
-  --timeout SECONDS  limit of one start (tcg-svm 120, bochs-vmx 300)
-  --memory MIB       the machine's memory (tcg-svm 1024, bochs-vmx 512)
+  --timeout SECONDS  limit of one start (tcg-svm 120, Bochs 300)
+  --memory MIB       the machine's memory (tcg-svm 1024, Bochs 512)
   --cpu MODEL        another processor: QEMU's -cpu, Bochs's cpu model
   --optional         exit 77 instead of 125, unless CI is set
   --help             this text
@@ -58,7 +59,7 @@ start_program() {
   tcg-svm)
     start_qemu -device isa-debug-exit,iobase=0xf4 -kernel program -append "serial $words"
     ;;
-  bochs-vmx)
+  bochs-*)
     make_cd "$work/program" <<END
 multiboot /boot/program serial $words
 END
@@ -98,7 +99,11 @@ case $1 in
   ;;
 tcg-svm) default_limit=120 ;;
 bochs-vmx) default_limit=300 ;;
-*) refuse "no such host: $1 (there are tcg-svm and bochs-vmx)" ;;
+bochs-svm)
+  default_limit=300
+  cpu=ryzen
+  ;;
+*) refuse "no such host: $1 (there are tcg-svm, bochs-vmx and bochs-svm)" ;;
 esac
 host=$1
 shift
@@ -127,9 +132,13 @@ words=$*
 [ -f "$program" ] || refuse "$program: no such program"
 limit=${limit:-$default_limit}
 
+case $host in
+bochs-*) emulator=bochs-vmx ;; # as setup.sh calls it
+*) emulator=$host ;;
+esac
 # shellcheck source=box.sh
 . "$here/box.sh"
-PW_HOSTS_DIR=${PW_HOSTS_DIR:-$here/../../build/hosts} sh "$here/setup.sh" --no-kernel "$host" ||
+PW_HOSTS_DIR=${PW_HOSTS_DIR:-$here/../../build/hosts} sh "$here/setup.sh" --no-kernel "$emulator" ||
   refuse "the emulator cannot be had here"
 for start in 1 2; do
   run_program
