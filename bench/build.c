@@ -57,10 +57,10 @@ static void make_ground(struct ground *g, uint64_t size, bool live)
 	g->pa = (UINT64_C(1) << 38) + TABLE_BYTES;
 	g->size = size;
 	g->live = live;
+	g->bytes = ((size >> SHIFT(1)) + (size >> SHIFT(2)) + 1) * TABLE_BYTES;
 }
 
-/* Nothing is mapped, and all tables are in the pool again, the lowest on top. */
-static void clear(struct ground *g)
+void ground_clear(struct ground *g)
 {
 	memset(g->image.bytes + g->root, 0, TABLE_BYTES);
 	g->free = g->tables;
@@ -104,7 +104,7 @@ static void verify_empty(const struct ground *g)
 
 static void verify(struct ground *g, const struct builder *b)
 {
-	clear(g);
+	ground_clear(g);
 	b->map(g);
 	verify_mapped(g, true);
 	b->protect(g, false);
@@ -126,7 +126,7 @@ static void open_build(struct bench *bench)
 	state->ground.own = b->open ? b->open(&state->ground) : NULL;
 	if (b->unmap)
 		verify(&state->ground, b);
-	clear(&state->ground);
+	ground_clear(&state->ground);
 	if (bench->what == OP_PROTECT)
 		b->map(&state->ground);
 	state->writable = true;
@@ -141,7 +141,7 @@ static void prepare_build(struct bench *bench)
 
 	if (bench->what == OP_PROTECT)
 		return;
-	clear(&state->ground);
+	ground_clear(&state->ground);
 	if (bench->what == OP_UNMAP)
 		b->map(&state->ground);
 }
@@ -213,4 +213,5 @@ void build_add(void)
 	}
 	for (uint64_t pages = 1000; pages <= (bench_is_small() ? 10000 : 10000000); pages *= 10)
 		add_pages(pages);
+	build_large_add();
 }

@@ -8,6 +8,9 @@
 #include "x86.h"
 
 #include <string.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 #define INLINE     static inline __attribute__((always_inline))
 #define TABLE_BITS (X86_P | X86_W | X86_U)
@@ -57,7 +60,49 @@ static void change_plain(uint64_t *entry, uint64_t clear, uint64_t set)
 	change(entry, clear, set);
 }
 
+/* Which entries are dirty, a bit each; clears that. */
+INLINE void take_dirty(uint64_t *entry, uint64_t *dirty)
+{
+	for (unsigned i = 0; i < TABLE_ENTRIES; i += 64) {
+		uint64_t word = 0;
+
+		for (unsigned j = 0; j < 64; j++) {
+			word |= (entry[i + j] >> 6 & 1) << j;
+			entry[i + j] &= ~X86_D;
+		}
+		dirty[i / 64] |= word;
+	}
+}
+
+#if defined(__x86_64__)
+
+static AVX512 void take_dirty_avx512(uint64_t *entry, uint64_t *dirty)
+{
+	const __m512i bit = _mm512_set1_epi64(X86_D);
+
+	for (unsigned i = 0; i < TABLE_ENTRIES; i += 64) {
+		uint64_t word = 0;
+
+		for (unsigned j = 0; j < 64; j += 8) {
+			__m512i entries = _mm512_loadu_si512(entry + i + j);
+			__mmask8 lanes = _mm512_test_epi64_mask(entries, bit);
+
+			word |= (uint64_t)lanes << j;
+			_mm512_mask_storeu_epi64(
+				entry + i + j, lanes, _mm512_andnot_si512(bit, entries));
+		}
+		dirty[i / 64] |= word;
+	}
+}
+#endif
+
+static void take_dirty_plain(uint64_t *entry, uint64_t *dirty)
+{
+	take_dirty(entry, dirty);
+}
+
 struct functions {
+	void (*take)(uint64_t *entry, uint64_t *dirty);
 	void (*fill)(uint64_t *entry, uint64_t value);
 	void (*change)(uint64_t *entry, uint64_t clear, uint64_t set);
 };
@@ -66,9 +111,9 @@ static struct functions functions(void)
 {
 #if defined(__x86_64__)
 	if (bench_has_avx512())
-		return (struct functions){fill_avx512, change_avx512};
+		return (struct functions){take_dirty_avx512, fill_avx512, change_avx512};
 #endif
-	return (struct functions){fill_plain, change_plain};
+	return (struct functions){take_dirty_plain, fill_plain, change_plain};
 }
 
 static void change_live(uint64_t *entry, uint64_t clear, uint64_t set)
@@ -159,18 +204,40 @@ static void unmap(struct ground *g)
 	root[SLOT(g->va, 3) / 8] = 0;
 }
 
+/* The dirty entries alone, known beforehand: the atomic operations and nothing else. */
+static void take_known(struct ground *g, uint64_t *dirty)
+{
+	uint64_t **entry = g->own;
+
+	(void)dirty;
+	while (*entry)
+		__atomic_fetch_and(*entry++, ~X86_D, __ATOMIC_ACQ_REL);
+}
+
+static void harvest(struct ground *g, uint64_t *dirty)
+{
+	struct functions f = functions();
+	uint64_t table_span = UINT64_C(1) << SHIFT(1);
+
+	if (g->live && g->own) {
+		take_known(g, dirty);
+		return;
+	}
+	for (uint64_t at = 0; at < g->size; at += table_span)
+		f.take(table_at(g, *make_way(g, g->va + at, 1)), dirty + (at >> SHIFT(0) >> 6));
+}
+
 const struct builder builder_limit = {
 	.who = "limit",
 	.map = map,
 	.protect = protect,
 	.unmap = unmap,
+	.harvest = harvest,
 };
 
 static void set_bytes(struct ground *g)
 {
-	uint64_t tables = (g->size >> SHIFT(1)) + (g->size >> SHIFT(2)) + 1;
-
-	memset(g->image.bytes + g->root + TABLE_BYTES, 0x5a, tables * TABLE_BYTES);
+	memset(g->image.bytes + g->root + TABLE_BYTES, 0x5a, g->bytes);
 }
 
 const struct builder builder_memset = {

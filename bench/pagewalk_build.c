@@ -93,12 +93,37 @@ static void unmap(struct ground *g)
 	done(b, pw_unmap(&b->space, g->va, g->size, &b->flush));
 }
 
+static void split(struct ground *g)
+{
+	struct build *b = g->own;
+
+	done(b, pw_split(&b->space, g->va, g->size, 0, &b->flush));
+}
+
+static void collapse(struct ground *g)
+{
+	struct build *b = g->own;
+
+	done(b, pw_collapse(&b->space, g->va, g->size, 2, NULL, &b->flush));
+}
+
+static void harvest(struct ground *g, uint64_t *dirty)
+{
+	struct build *b = g->own;
+	struct pw_marks h = {.clear = PW_MARK_DIRTY, .dirty = dirty};
+
+	done(b, pw_harvest(&b->space, g->va, g->size, &h, &b->flush));
+}
+
 const struct builder builder_pagewalk = {
 	.who = "pagewalk",
 	.open = open_build,
 	.map = map,
 	.protect = protect,
 	.unmap = unmap,
+	.split = split,
+	.collapse = collapse,
+	.harvest = harvest,
 };
 
 const struct builder builder_pagewalk_scalar = {
@@ -107,4 +132,7 @@ const struct builder builder_pagewalk_scalar = {
 	.map = map,
 	.protect = protect,
 	.unmap = unmap,
+	.split = split,
+	.collapse = collapse,
+	.harvest = harvest,
 };

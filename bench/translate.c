@@ -12,6 +12,7 @@
 static const struct translator *const translators[] = {
 	&translator_limit,
 	&translator_limit_checked,
+	&translator_limit_called,
 	&translator_pagewalk,
 	&translator_pagewalk_callbacks,
 	&translator_limit_last,

@@ -39,6 +39,7 @@ extern const struct translator translator_pagewalk_batch;
 extern const struct translator translator_pagewalk_scalar;
 extern const struct translator translator_limit;
 extern const struct translator translator_limit_checked;
+extern const struct translator translator_limit_called;
 extern const struct translator translator_limit_last;
 extern const struct translator translator_limit_batch;
 extern const struct translator translator_limit_batch_scalar;

@@ -14,21 +14,9 @@
 #ifndef PW_PRIVATE_BUILD_H
 #define PW_PRIVATE_BUILD_H
 
-#include "entry.h"
-#include "kernels.h"
+#include "build_run.h"
 #include "space.h"
 #include <pagewalk/build.h>
-
-/* A table, directly addressable and writable at `host`, or reached entry by entry. */
-struct pw_table {
-	pw_pa pa;
-	char *host;
-};
-
-/* A change of entries that keeps what it does not set: (entry & keep) | set. */
-struct pw_change {
-	uint64_t keep, set;
-};
 
 /* What a page is asked to be. */
 struct pw_wish {
@@ -164,6 +152,9 @@ bool pw_convert(const struct pw_build *b, const struct pw_page *from, const stru
 /* The Dirty flag, if it is a bit of its own and not a right to write. */
 uint64_t pw_dirty_flag(const struct pw_format *format, const struct pw_page *shape);
 
+/* What makes a dirty page clean. */
+struct pw_change pw_cleaning(const struct pw_format *format, const struct pw_page *shape);
+
 /* ---- Tables (build_table.c) ---- */
 
 struct pw_table pw_table_open(const struct pw_build *b, unsigned level, pw_pa pa);
@@ -216,59 +207,6 @@ void pw_free_pending(struct pw_build *b);
 void pw_hand_over_table(struct pw_build *b, unsigned level, pw_pa pa);
 void pw_hand_over(struct pw_build *b);
 
-/* ---- Commit (build_commit.c, build_runs.c) ---- */
-
-enum pw_op {
-	PW_OP_STORE,   /* value, value + stride, ... into holes */
-	PW_OP_CHANGE,  /* `change` (`span` for pages of that shape) to whatever is present */
-	PW_OP_CLEAR,   /* make holes, discard what was there */
-	PW_OP_REPLACE, /* `value` where `expected` stands: one entry */
-};
-
-/* Entries in a row: value, value + stride, ... */
-struct pw_row_of {
-	uint64_t value, stride, count;
-};
-
-/* A run of entries of one table. */
-struct pw_run {
-	const struct pw_table *table;
-	enum pw_op op;
-	uint8_t level;
-	bool linked;      /* the hardware can reach the table */
-	bool tables;      /* the entries are table entries */
-	bool all_present; /* PW_OP_CHANGE: there are no holes in the run */
-	uint64_t index, count;
-	pw_va at; /* linear address of the first entry; for linked tables */
-	uint64_t value, stride;
-	uint64_t expected; /* PW_OP_REPLACE: set to what stands there if it is something else */
-	struct pw_change change, span;
-};
-
-/*
- * The one place where linked tables change. False: PW_OP_REPLACE found something else there, or the
- * memory refused a store (then b->refused is set).
- */
-bool pw_commit(struct pw_build *b, struct pw_run *run);
-
-/* Directly addressable runs, on tables that no CPU walks. */
-void pw_fill_run(const struct pw_build *b, const struct pw_run *run);
-/* The number of entries that are present. Without a change: 0. */
-uint64_t pw_change_run(const struct pw_build *b, const struct pw_run *run);
-/* The same on a table that CPUs walk; entries have 8 bytes in the host's byte order. */
-uint64_t pw_change_live_run(const struct pw_format *format, const struct pw_run *run);
-PW_INLINE bool pw_is_plain(const struct pw_format *format)
-{
-	return format->entry_bytes == 8 && format->big_endian == PW_HOST_BIG;
-}
-
-/*
- * What the entries of a directly addressable run have in common; `full` may be false though they
- * are. `ahead` is prefetched: the run that will be looked at next, or any address.
- */
-struct pw_common pw_survey_run(const struct pw_build *b, unsigned level, const char *at,
-	const char *ahead, uint64_t count);
-
 /* ---- Growing (build_grow.c) ---- */
 
 /* Whole pages of `level` from `at` on, up to `last`. */
@@ -301,6 +239,15 @@ PW_NODISCARD enum pw_status pw_plan_map(struct pw_build *b);
 PW_NODISCARD enum pw_status pw_fill_holes(struct pw_build *b);
 
 /* ---- Small things ---- */
+
+/* No instruction and no library function for it is at hand everywhere. */
+PW_INLINE unsigned pw_count_bits(uint64_t word)
+{
+	word -= word >> 1 & UINT64_C(0x5555555555555555);
+	word = (word & UINT64_C(0x3333333333333333)) + (word >> 2 & UINT64_C(0x3333333333333333));
+	word = (word + (word >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+	return (unsigned)(word * UINT64_C(0x0101010101010101) >> 56);
+}
 
 /* On Arm a page changes its size only by way of a hole and a flush (break-before-make). */
 PW_INLINE bool pw_breaks(const struct pw_build *b)

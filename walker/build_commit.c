@@ -178,6 +178,30 @@ static bool replace(struct pw_build *b, struct pw_run *run)
 	return true;
 }
 
+static uint64_t cleared(const struct pw_take *take, uint64_t word)
+{
+	return (take->clear_accessed ? take->accessed[word] : 0) |
+	       (take->clear_dirty ? take->dirty[word] : 0);
+}
+
+/* What was cleared is in the list, from the first entry to the last. */
+static void take_marks(struct pw_build *b, const struct pw_run *run)
+{
+	const struct pw_level *row = pw_row(b, run->level);
+	uint64_t first = 0, last = PW_TAKE_MAX - 1;
+
+	pw_take_marks(b, run);
+	if (!run->take->count.cleared)
+		return;
+	b->written += run->take->count.cleared;
+	while (!(cleared(run->take, first >> 6) >> (first & 63) & 1))
+		first++;
+	while (!(cleared(run->take, last >> 6) >> (last & 63) & 1))
+		last--;
+	pw_record(b, run->at + (first << row->shift),
+		pw_block_last(row, run->at + (last << row->shift)), run->level, run->level, false);
+}
+
 bool pw_commit(struct pw_build *b, struct pw_run *run)
 {
 	switch (run->op) {
@@ -191,6 +215,9 @@ bool pw_commit(struct pw_build *b, struct pw_run *run)
 		return true;
 	case PW_OP_REPLACE:
 		return replace(b, run);
+	case PW_OP_TAKE_MARKS:
+		take_marks(b, run);
+		return true;
 	}
 	return true;
 }

@@ -190,6 +190,15 @@ uint64_t pw_dirty_flag(const struct pw_format *format, const struct pw_page *sha
 	return shape->dirty_clear || shape->dirty & rights_mask(format, shape) ? 0 : shape->dirty;
 }
 
+struct pw_change pw_cleaning(const struct pw_format *format, const struct pw_page *shape)
+{
+	uint64_t right = shape->dirty & rights_mask(format, shape);
+
+	if (shape->dirty_clear)
+		return (struct pw_change){~(uint64_t)0, shape->dirty_clear};
+	return (struct pw_change){~(right ? right : shape->dirty), 0};
+}
+
 /* Bits whose meaning the shape gives, beside the address. */
 static uint64_t meaning(const struct pw_format *format, const struct pw_page *shape)
 {

@@ -19,19 +19,6 @@ static bool follows(const struct pw_sweep *s, const struct pw_trail *t)
 	return !s->changed || s->hold.last + 1 == t->at;
 }
 
-/* The table after this one: no hardware prefetcher crosses from page to page. */
-static const char *table_ahead(const struct pw_build *b, const struct pw_trail *t)
-{
-	const struct pw_level *row = pw_row(b, 1);
-	uint64_t index = pw_index(row, t->at) + 1, entry;
-	pw_pa pa;
-
-	if (index == pw_entry_count(row) || !pw_peek_at(b, &t->table[1], index, &entry))
-		return NULL;
-	pa = pw_table_address(b->format, b->space, row, entry);
-	return pw_window_at(b->memory, pa, pw_table_bytes(b->format, 0), true);
-}
-
 /* False: not here, or not without a plan. */
 static bool sweep_table(struct pw_build *b, struct pw_trail *t, struct pw_sweep *s)
 {
@@ -47,7 +34,7 @@ static bool sweep_table(struct pw_build *b, struct pw_trail *t, struct pw_sweep 
 	if (!table->host)
 		return false;
 	common = pw_survey_run(b, 0, table->host + run->index * b->format->entry_bytes,
-		table_ahead(b, t), run->count);
+		pw_trail_table_ahead(t), run->count);
 	if (!pw_protect_is_uniform(b, &common))
 		return false;
 	if (common.some) {

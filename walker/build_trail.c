@@ -54,6 +54,20 @@ enum pw_status pw_trail_down(struct pw_trail *t, uint64_t entry)
 	return PW_OK;
 }
 
+const char *pw_trail_table_ahead(const struct pw_trail *t)
+{
+	const struct pw_build *b = t->b;
+	const struct pw_level *row = pw_row(b, 1);
+	uint64_t index = pw_index(row, t->at) + 1, entry;
+	pw_pa pa;
+
+	if (b->top == 0 || index == pw_entry_count(row) ||
+		!pw_peek_at(b, &t->table[1], index, &entry))
+		return NULL;
+	pa = pw_table_address(b->format, b->space, row, entry);
+	return pw_window_at(b->memory, pa, pw_table_bytes(b->format, 0), true);
+}
+
 void pw_trail_leave(struct pw_build *b, struct pw_trail *t)
 {
 	unsigned level = t->level + 1;

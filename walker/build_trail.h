@@ -31,6 +31,12 @@ PW_NODISCARD enum pw_status pw_trail_down(struct pw_trail *t, uint64_t entry);
 /* The trail leads through the table at pa. */
 bool pw_trail_has(const struct pw_trail *t, pw_pa pa);
 
+/*
+ * From a last table: the one after it, if it is directly addressable; to be prefetched, as no
+ * hardware prefetcher crosses from page to page.
+ */
+const char *pw_trail_table_ahead(const struct pw_trail *t);
+
 /* After a table of the trail is done: its entry, if it denied the wish, does so no longer. */
 void pw_trail_leave(struct pw_build *b, struct pw_trail *t);
 

@@ -21,7 +21,7 @@ static void forget(struct pw_cursor *c)
 enum pw_status pw_cursor_begin(
 	struct pw_cursor *cursor, const struct pw_space *space, pw_access access)
 {
-	*cursor = (struct pw_cursor){.space = space, .access = access};
+	*cursor = (struct pw_cursor){.space = space, .access = access, .seen = ~(pw_va)0};
 	forget(cursor);
 	return pw_is_access(space, access) ? PW_OK : PW_E_ARGUMENT;
 }
@@ -108,17 +108,26 @@ static void remember(struct pw_cursor *c, pw_va va, unsigned level)
 	c->address = s->quick_address & ~c->low;
 }
 
+/* The page lies where the last walk from the root ended: it pays to remember the table. */
+static bool comes_back(struct pw_cursor *c, pw_va va, unsigned level)
+{
+	const struct pw_level *row = &pw_row_x86_64.level[level];
+	pw_va seen = va >> (row->shift + row->index_bits);
+	bool again = c->seen == seen;
+
+	c->seen = seen;
+	return again;
+}
+
 enum pw_status pw_cursor_walk(struct pw_cursor *c, pw_va va, struct pw_hit *hit)
 {
 	const struct pw_space *s = c->space;
-	bool elsewhere = ((va ^ c->first) & c->outside) || c->low != PW_LOW(12);
 	struct pw_result result;
 	enum pw_status status = pw_translate(s, va, c->access, &result);
 
 	pw_hit_from(&result, hit);
-	/* A hole, say, in a last table that is remembered: there is no other to remember. */
-	if (status == PW_OK && elsewhere && s->window_reach && c->access < 64 &&
-		s->quick_accesses >> c->access & 1)
+	if (status == PW_OK && s->window_reach && c->access < 64 &&
+		s->quick_accesses >> c->access & 1 && comes_back(c, va, (unsigned)result.level))
 		remember(c, va, (unsigned)result.level);
 	return status;
 }

@@ -11,6 +11,18 @@ struct pw_presence {
 	uint64_t all, any;
 };
 
+/* How marks of pages are found in present entries that are not BAD, and which are cleared. */
+struct pw_take_masks {
+	struct pw_presence present;
+	uint64_t reserved, illegal_low6;
+	uint64_t accessed, dirty, clear;
+};
+
+/* Entries with the marks, and those of which one was cleared. */
+struct pw_take_counts {
+	uint64_t accessed, dirty, cleared;
+};
+
 /* What the present entries of a run have in common. */
 struct pw_common {
 	uint64_t all, some; /* AND and OR of the present entries */
@@ -41,6 +53,9 @@ struct pw_kernels {
 	/* `ahead` is what will be looked at next; it need not be there. */
 	void (*survey)(const uint64_t *at, const uint64_t *ahead, uint64_t count,
 		const struct pw_presence *present, struct pw_common *common);
+	/* Clears marks. Bit n of the words says that entry n had the mark before. */
+	struct pw_take_counts (*take)(uint64_t *at, const uint64_t *ahead, uint64_t count,
+		const struct pw_take_masks *masks, uint64_t *accessed, uint64_t *dirty);
 
 	/* pw_scan_plain() and pw_find_tables() for such entries. */
 	uint64_t (*scan)(struct pw_scan *scan);

@@ -173,7 +173,7 @@ static pw_rights rights_of(enum pw_memory_type type)
 /* The first piece of [pa, last] that has one type, in whole 4 KiB. */
 static pw_pa piece(const struct pw_mtrr *mtrr, pw_pa pa, pw_pa last, pw_rights *type)
 {
-	pw_pa same;
+	pw_pa same = last;
 
 	(void)pw_mtrr_range_type(mtrr, pa, last, &same);
 	*type = rights_of(pw_mtrr_type(mtrr, pa, NULL));

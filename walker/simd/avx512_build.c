@@ -155,4 +155,71 @@ VECTOR_ENTRY void pw_survey_avx512(const uint64_t *at, const uint64_t *ahead, ui
 		done = 0;
 	common_of_present(at + done, count - done, p, common);
 }
+
+/* Present and not BAD. */
+static inline VECTOR __mmask8 good(const struct pw_take_masks *m, __m512i entries)
+{
+	__m512i low6 =
+		_mm512_srlv_epi64(splat(m->illegal_low6), _mm512_and_si512(entries, splat(63)));
+
+	return present(&m->present, entries) &
+	       _mm512_testn_epi64_mask(entries, splat(m->reserved)) &
+	       _mm512_testn_epi64_mask(low6, splat(1));
+}
+
+/* Bit n: entry n of the 64 (as far as given) has the mark. `easy`: no present entry is BAD. */
+static inline VECTOR void take_64(uint64_t *at, uint64_t count, bool easy, bool clears,
+	const struct pw_take_masks *m, uint64_t *accessed, uint64_t *dirty,
+	struct pw_take_counts *counts)
+{
+	__m512i clear = splat(m->clear), a = splat(m->accessed), d = splat(m->dirty);
+	uint64_t hits = 0, with_a = 0, with_d = 0;
+
+	for (unsigned i = 0; i < 64 && i < count; i += LANES) {
+		__mmask8 given = count - i < LANES ? tail(count - i) : 0xff, hit;
+		__m512i entries = _mm512_maskz_loadu_epi64(given, at + i);
+
+		given &= easy ? present(&m->present, entries) : good(m, entries);
+		with_a |= (uint64_t)_mm512_mask_test_epi64_mask(given, entries, a) << i;
+		with_d |= (uint64_t)_mm512_mask_test_epi64_mask(given, entries, d) << i;
+		if (!clears)
+			continue;
+		hit = _mm512_mask_test_epi64_mask(given, entries, clear);
+		_mm512_mask_storeu_epi64(at + i, hit, _mm512_andnot_si512(clear, entries));
+		hits |= (uint64_t)hit << i;
+	}
+	*accessed = with_a;
+	*dirty = with_d;
+	counts->accessed += (uint64_t)_mm_popcnt_u64(with_a);
+	counts->dirty += (uint64_t)_mm_popcnt_u64(with_d);
+	counts->cleared += (uint64_t)_mm_popcnt_u64(hits);
+}
+
+static inline VECTOR struct pw_take_counts take(uint64_t *at, const uint64_t *ahead, uint64_t count,
+	bool easy, bool clears, const struct pw_take_masks *m, uint64_t *accessed, uint64_t *dirty)
+{
+	struct pw_take_counts counts = {0, 0, 0};
+
+	for (uint64_t n = 0; n < count; n += 64, accessed++, dirty++) {
+		for (unsigned i = 0; i < 64; i += LANES)
+			_mm_prefetch((const char *)(ahead + n + i), _MM_HINT_ET0);
+		/* A constant count makes straight code. */
+		if (count - n >= 64)
+			take_64(at + n, 64, easy, clears, m, accessed, dirty, &counts);
+		else
+			take_64(at + n, count - n, easy, clears, m, accessed, dirty, &counts);
+	}
+	return counts;
+}
+
+VECTOR_ENTRY struct pw_take_counts pw_take_avx512(uint64_t *at, const uint64_t *ahead,
+	uint64_t count, const struct pw_take_masks *masks, uint64_t *accessed, uint64_t *dirty)
+{
+	const struct pw_take_masks m = *masks;
+
+	if (m.reserved || m.illegal_low6)
+		return take(at, ahead, count, false, true, &m, accessed, dirty);
+	return m.clear ? take(at, ahead, count, true, true, &m, accessed, dirty)
+		       : take(at, ahead, count, true, false, &m, accessed, dirty);
+}
 #endif

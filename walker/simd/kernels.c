@@ -33,7 +33,8 @@ const struct pw_kernels *pw_kernels_best(void)
 		.change = pw_change_avx512,
 		.survey = pw_survey_avx512,
 		.scan = pw_scan_avx512,
-		.find_tables = pw_find_tables_avx512};
+		.find_tables = pw_find_tables_avx512,
+		.take = pw_take_avx512};
 
 	return has_avx512() ? &avx512 : NULL;
 }

@@ -29,6 +29,7 @@ struct pw_cursor {
 	uint64_t address, low; /* the bits that its address takes from the entry and from va */
 	uint64_t hit[16];      /* the second word of a hit, by XD, P, W and U of the entry */
 	uint64_t scale;        /* times va, shifted right by 55: the index */
+	pw_va seen;            /* where the last walk from the root ended */
 	pw_access access;
 };
 

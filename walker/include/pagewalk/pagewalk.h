@@ -8,6 +8,8 @@
 #include <pagewalk/copy.h>
 #include <pagewalk/cursor.h>
 #include <pagewalk/format.h>
+#include <pagewalk/harvest.h>
+#include <pagewalk/invalidate.h>
 #include <pagewalk/lint.h>
 #include <pagewalk/live.h>
 #include <pagewalk/memory.h>
