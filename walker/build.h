@@ -91,6 +91,7 @@ struct pw_build {
 
 	uint64_t link_mask; /* where a chained table's address stands in an entry */
 	uint64_t need[PW_MAX_LEVELS];
+	uint64_t noted; /* holes that take tables */
 	struct pw_reserve reserve[PW_MAX_LEVELS];
 	struct pw_chain dead[PW_MAX_LEVELS];
 	struct pw_notes *stock;     /* not NULL: where tables for splits come from */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Mapping: holes become pages, as large as they can be, and the tables that lead to them. */
+#include "build_notes.h"
 #include "build_trail.h"
 
 /* Blocks of one level, in the range below a hole. */
@@ -48,6 +49,7 @@ static bool address_fits(const struct pw_build *b, unsigned level, const struct 
 static enum pw_status count_tables(struct pw_build *b, unsigned level, pw_va first, pw_va last)
 {
 	struct blocks served = {0, 0, false};
+	unsigned hole = level;
 
 	for (;; level--) {
 		const struct pw_level *row = pw_row(b, level);
@@ -66,6 +68,7 @@ static enum pw_status count_tables(struct pw_build *b, unsigned level, pw_va fir
 			return PW_OK;
 		if (level == 0 || !pw_has_tables(row))
 			return PW_E_UNSUPPORTED;
+		b->noted += level == hole;
 		b->need[level - 1] += tables;
 	}
 }
@@ -159,23 +162,67 @@ static void choose_sizes(struct pw_build *b)
 	}
 }
 
+static enum pw_status plan(struct pw_build *b, const struct pw_space *space, pw_va va, pw_pa pa,
+	uint64_t size, pw_rights rights, struct pw_flush *flush)
+{
+	enum pw_status status = pw_build_begin(b, space, va, size, flush);
+
+	if (status != PW_OK)
+		return status;
+	if (pa & PW_LOW(b->format->level[0].shift))
+		return PW_E_ALIGNMENT;
+	if (pa + (size - 1) < pa || pa + (size - 1) > PW_LOW(space->pa_bits))
+		return PW_E_RANGE;
+	b->pa = pa;
+	status = pw_build_wish(b, rights);
+	if (status != PW_OK)
+		return status;
+	choose_sizes(b);
+	return pw_plan_map(b);
+}
+
 enum pw_status pw_map(const struct pw_space *space, pw_va va, pw_pa pa, uint64_t size,
 	pw_rights rights, struct pw_flush *flush)
 {
 	struct pw_build b;
-	enum pw_status status = pw_build_begin(&b, space, va, size, flush);
+	enum pw_status status = plan(&b, space, va, pa, size, rights, flush);
 
-	if (status != PW_OK)
-		return status;
-	if (pa & PW_LOW(b.format->level[0].shift))
-		return PW_E_ALIGNMENT;
-	if (pa + (size - 1) < pa || pa + (size - 1) > PW_LOW(space->pa_bits))
-		return PW_E_RANGE;
-	b.pa = pa;
-	status = pw_build_wish(&b, rights);
-	if (status != PW_OK)
-		return status;
-	choose_sizes(&b);
-	status = pw_plan_map(&b);
 	return status == PW_OK ? pw_fill_holes(&b) : status;
+}
+
+/* ---- Asking first ---- */
+
+static void tell(const struct pw_build *b, struct pw_needs *needs)
+{
+	*needs = (struct pw_needs){.total = 0};
+	for (unsigned level = 0; level <= b->top; level++) {
+		needs->tables[level] = b->need[level];
+		needs->total += b->need[level];
+	}
+	needs->spare = pw_notes_tables(b, b->noted);
+	needs->total += needs->spare;
+}
+
+enum pw_status pw_map_needs(const struct pw_space *space, pw_va va, pw_pa pa, uint64_t size,
+	pw_rights rights, struct pw_needs *needs)
+{
+	struct pw_build b;
+	enum pw_status status = needs ? plan(&b, space, va, pa, size, rights, NULL) : PW_E_ARGUMENT;
+
+	if (status == PW_OK)
+		tell(&b, needs);
+	return status;
+}
+
+enum pw_status pw_cut_needs(
+	const struct pw_space *space, pw_va va, uint64_t size, struct pw_needs *needs)
+{
+	struct pw_build b;
+	enum pw_status status = needs ? pw_build_begin(&b, space, va, size, NULL) : PW_E_ARGUMENT;
+
+	if (status == PW_OK)
+		status = pw_plan_cuts(&b);
+	if (status == PW_OK)
+		tell(&b, needs);
+	return status;
 }

@@ -229,7 +229,11 @@ void pw_take_marks(struct pw_build *b, const struct pw_run *run)
 		for (uint64_t n = 0; n < run->count; n++)
 			take_entry(b, run, n);
 		pw_count_marks(take);
-	} else if (b->live) {
+		return;
+	}
+	if (!take->ahead)
+		take->ahead = run->table->host + run->index * 8;
+	if (b->live) {
 		take_live(b, run);
 	} else {
 		take_simple(b, run, take->ahead, clear);

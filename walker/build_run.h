@@ -32,7 +32,7 @@ enum pw_op {
 #define PW_TAKE_WORDS (PW_TAKE_MAX / 64)
 struct pw_take {
 	bool clear_accessed, clear_dirty;
-	const void *ahead; /* is looked at next: prefetched; any address */
+	const void *ahead; /* is looked at next: prefetched; NULL: nothing is */
 	/* Bit n: entry n of the run was so. */
 	uint64_t accessed[PW_TAKE_WORDS], dirty[PW_TAKE_WORDS];
 	struct pw_take_counts count; /* of these bits */
@@ -83,7 +83,7 @@ void pw_count_marks(struct pw_take *take);
 
 /*
  * What the entries of a directly addressable run have in common; `full` may be false though they
- * are. `ahead` is prefetched: the run that will be looked at next, or any address.
+ * are. `ahead` is prefetched: the run that will be looked at next, or NULL.
  */
 struct pw_common pw_survey_run(const struct pw_build *b, unsigned level, const char *at,
 	const char *ahead, uint64_t count);

@@ -278,6 +278,8 @@ struct pw_common pw_survey_run(
 	struct pw_presence presence;
 	uint64_t done = 0;
 
+	if (!ahead)
+		ahead = at;
 	if (kernels && presence_of(row, &presence)) {
 		kernels->survey((const void *)at, (const void *)ahead, count, &presence, &survey);
 		return survey;

@@ -42,6 +42,8 @@ struct world {
 	size_t flushed_count;
 	bool flushed_everything;
 	unsigned exists, failed, done;
+	uint64_t merged;
+	bool marks; /* the model keeps Accessed and Dirty */
 };
 
 /* ---- The twin's answer against the model's ---- */
@@ -265,6 +267,7 @@ static inline void world_begin(
 	w->config.ept_ad = true;
 	w->memory = (struct slow_memory){w->tm.bytes, w->tm.base, w->tm.size, false, NULL};
 	w->software = world_software_bit(format);
+	w->marks = format->family == PW_FAMILY_X86 || format->family == PW_FAMILY_EPT;
 	world_begin_model(w);
 	w->flush = (struct pw_flush){.ranges = w->ranges,
 		.range_max = WORLD_RANGES,

@@ -106,6 +106,30 @@ PW_API PW_NODISCARD enum pw_status pw_root_create(
 PW_API PW_NODISCARD enum pw_status pw_map(const struct pw_space *space, pw_va va, pw_pa pa,
 	uint64_t size, pw_rights rights, struct pw_flush *flush);
 
+/* Tables that an operation takes from the memory. */
+struct pw_needs {
+	uint64_t tables[PW_MAX_LEVELS]; /* by level, each of pw_table_bytes() */
+	uint64_t spare;                 /* of level 0, given back before the operation returns */
+	uint64_t total;
+};
+
+/*
+ * How many tables pw_map() would take; nothing is written. With that many in the memory it does not
+ * fail for want of them. (Where more than 32 entries of tables that are there already are to lead
+ * to new ones, it takes spare tables to note them in.) PW_E_ARGUMENT if `needs` is NULL; other
+ * statuses as pw_map(), but for PW_E_NO_TABLES.
+ */
+PW_API PW_NODISCARD enum pw_status pw_map_needs(const struct pw_space *space, pw_va va, pw_pa pa,
+	uint64_t size, pw_rights rights, struct pw_needs *needs);
+
+/*
+ * The same for pw_unmap() and pw_protect(), which take tables only for huge pages that lie across
+ * the ends of the range. A memory that keeps two tables a level in hand lets neither ever fail for
+ * want of one.
+ */
+PW_API PW_NODISCARD enum pw_status pw_cut_needs(
+	const struct pw_space *space, pw_va va, uint64_t size, struct pw_needs *needs);
+
 /*
  * Makes the range holes, whatever of it is mapped; frees the tables that become empty (never the
  * root). Splits a huge page that lies partly outside.
