@@ -17,6 +17,7 @@
 #include <pagewalk/nested.h>
 #include <pagewalk/regions.h>
 #include <pagewalk/resize.h>
+#include <pagewalk/shadow.h>
 #include <pagewalk/space.h>
 #include <pagewalk/stage2.h>
 #include <pagewalk/translate.h>
