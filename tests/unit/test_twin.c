@@ -19,7 +19,7 @@ struct bench {
 	struct slow_memory slow;
 	struct pw_window window;
 	struct pw_memory windows, callbacks;
-	unsigned reached[8][PW_MAX_LEVELS + 1];
+	unsigned reached[PW_STATUS_COUNT][PW_MAX_LEVELS + 1];
 };
 
 static bool read_pte(void *ctx, pw_pa pa, unsigned bytes, uint64_t *entry)
@@ -241,7 +241,7 @@ static bool load_pdptes(struct bench *bench, struct registers *r)
 	struct pw_space space;
 	enum pw_status status;
 	const char *why;
-	uint64_t entry;
+	uint64_t entry = 0;
 
 	r->state.pdpte_load = true;
 	status = pw_space_init_x86(&space, &r->state, &bench->windows, &why);
