@@ -6,19 +6,6 @@
 
 #define ENTRIES_LOG2_MAX 9
 
-static unsigned lowest_bit(uint64_t word)
-{
-#if defined(__GNUC__)
-	return (unsigned)__builtin_ctzll(word);
-#else
-	unsigned bit = 0;
-
-	while (!(word >> bit & 1))
-		bit++;
-	return bit;
-#endif
-}
-
 /* Where a table of that level stands, as a whole, or NULL. */
 static const char *table_at(const struct pw_space *s, unsigned level, pw_pa table)
 {
@@ -121,7 +108,7 @@ static const char *first_below(
 		some = ahead->tables[word];
 	if (!some)
 		return NULL;
-	entry = entry_at(s, table_at(s, 1, ahead->table), word * 64 + lowest_bit(some));
+	entry = entry_at(s, table_at(s, 1, ahead->table), word * 64 + pw_lowest_bit(some));
 	pw_memo_prefetch(regions, below(s, 1, entry),
 		pw_fold_role(s->format, 1, entry, &and_fold, &or_fold));
 	return table_at(s, 0, below(s, 1, entry));

@@ -36,4 +36,21 @@ typedef uint64_t pw_word;
 #define PW_SEPARATE
 #endif
 
+/* The number of the lowest bit that is set; there is one. In halves: 32-bit targets would call. */
+PW_INLINE unsigned pw_lowest_bit(uint64_t word)
+{
+#if defined(__GNUC__)
+	uint32_t low = (uint32_t)word;
+
+	return low ? (unsigned)__builtin_ctz(low)
+		   : 32 + (unsigned)__builtin_ctz((uint32_t)(word >> 32));
+#else
+	unsigned bit = 0;
+
+	while (!(word >> bit & 1))
+		bit++;
+	return bit;
+#endif
+}
+
 #endif

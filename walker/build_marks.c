@@ -104,15 +104,6 @@ static struct pw_take_masks masks_of(
 }
 
 /* The lowest bit's number; no instruction and no library function for it is at hand everywhere. */
-static unsigned lowest_bit(uint64_t word)
-{
-#if defined(__x86_64__) || defined(__aarch64__)
-	return (unsigned)__builtin_ctzll(word);
-#else
-	return pw_count_bits((word & (~word + 1)) - 1);
-#endif
-}
-
 /* A word's entries without a branch on any of them: half of the guesses would be wrong. */
 static void look_at_word(const struct pw_take_masks *m, const pw_word *at, uint64_t count,
 	uint64_t *accessed, uint64_t *dirty)
@@ -145,7 +136,7 @@ static void take_plain(
 		found = (m->clear & m->accessed ? take->accessed[i] : 0) |
 			(m->clear & m->dirty ? take->dirty[i] : 0);
 		for (; found; found &= found - 1)
-			at[lowest_bit(found)] &= ~m->clear;
+			at[pw_lowest_bit(found)] &= ~m->clear;
 	}
 	pw_count_marks(take);
 }
@@ -168,7 +159,7 @@ static void take_simple(
 static void clear_flag(pw_word *at, uint64_t found, uint64_t flag)
 {
 	for (; found; found &= found - 1)
-		(void)__atomic_fetch_and(&at[lowest_bit(found)], ~flag, __ATOMIC_ACQ_REL);
+		(void)__atomic_fetch_and(&at[pw_lowest_bit(found)], ~flag, __ATOMIC_ACQ_REL);
 }
 
 /* The same for both marks: the hardware may have set the other one since the look. */
@@ -178,7 +169,7 @@ static void clear_both(
 	uint64_t a = *accessed, d = *dirty;
 
 	for (uint64_t found = a | d; found; found &= found - 1) {
-		unsigned n = lowest_bit(found);
+		unsigned n = pw_lowest_bit(found);
 		uint64_t old = __atomic_fetch_and(
 			&at[n], ~(shape->accessed | shape->dirty), __ATOMIC_ACQ_REL);
 
