@@ -26,6 +26,8 @@ static bool is_sound(const struct pw_shadow_config *config)
 	if (config->largest_page && config->largest_page != PW_BIT(12) &&
 		config->largest_page != PW_BIT(21) && config->largest_page != PW_BIT(30))
 		return false;
+	if (config->own_index > 511 || (config->own_index && !config->own_entry))
+		return false;
 	return config->root_max > 0 && config->root_max < PW_SHADOW_NONE &&
 	       config->use_max >= PW_MAX_LEVELS && config->use_max < PW_SHADOW_NONE;
 }
@@ -41,6 +43,19 @@ enum pw_status pw_shadow_begin(struct pw_shadow *shadow, const struct pw_shadow_
 		config->roots[i].in_use = false;
 	pw_uses_begin(shadow);
 	return PW_OK;
+}
+
+bool pw_shadow_own_range(const struct pw_shadow *shadow, pw_va *first, pw_va *last)
+{
+	const struct pw_format *format = shadow->config.format;
+	unsigned shift = format->level[format->levels - 1].shift;
+
+	if (!shadow->config.own_entry)
+		return false;
+	*first = pw_extend(
+		format->extension, format->va_bits, (pw_va)shadow->config.own_index << shift);
+	*last = *first | PW_LOW(shift);
+	return true;
 }
 
 /* Tables that wait for a flush can be had now: no CPU walks them. */
@@ -179,6 +194,7 @@ static enum pw_status make(struct pw_shadow *shadow, const struct pw_space *gues
 	const struct pw_shadow_config *config = &shadow->config;
 	struct pw_shadow_root *root = unused(shadow);
 	enum pw_status status;
+	pw_va own, last;
 	pw_pa pa;
 
 	if (!root)
@@ -187,6 +203,8 @@ static enum pw_status make(struct pw_shadow *shadow, const struct pw_space *gues
 	if (status != PW_OK)
 		return status;
 	status = pw_space_init(&root->shadow, config->format, pa, config->memory);
+	if (status == PW_OK && pw_shadow_own_range(shadow, &own, &last))
+		status = pw_write_pte(&root->shadow, own, 0, config->own_entry);
 	if (status != PW_OK) {
 		if (config->memory->free_table)
 			config->memory->free_table(config->memory->ctx, pa, PW_SHADOW_PAGE);

@@ -50,7 +50,7 @@ bool pw_uses_overlap(const struct pw_shadow *shadow, pw_pa hpa, uint64_t bytes);
 /* ---- Dropping (shadow_drop.c) ---- */
 
 /* Makes holes of the guest's [first, last], linear, and of what reaches into it. */
-PW_NODISCARD enum pw_status pw_shadow_drop_range(
+PW_NODISCARD enum pw_status pw_shadow_drop_range(const struct pw_shadow *shadow,
 	const struct pw_shadow_root *root, pw_va first, pw_va last, struct pw_flush *flush);
 
 /* The root becomes as it was when it was made. */
@@ -62,6 +62,9 @@ PW_NODISCARD enum pw_status pw_shadow_retract(
 	struct pw_shadow *shadow, pw_pa hpa, struct pw_flush *flush);
 
 /* ---- Roots (shadow.c) ---- */
+
+/* The range of the caller's own entry; false: it has none. */
+bool pw_shadow_own_range(const struct pw_shadow *shadow, pw_va *first, pw_va *last);
 
 /*
  * Makes room: takes the least recently loaded root apart, else empties the one in force, once:

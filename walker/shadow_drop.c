@@ -18,10 +18,10 @@ static bool page_around(const struct pw_space *space, pw_va va, pw_va *first, pw
 }
 
 /*
- * [first, last] on one side of the canonical hole. Pages at its ends go as a whole, so that none
- * has to be split, which could want for tables.
+ * Pages at the ends of [first, last] go as a whole, so that none has to be split, which could want
+ * for tables.
  */
-static enum pw_status drop_half(
+static enum pw_status drop_piece(
 	const struct pw_space *space, pw_va first, pw_va last, struct pw_flush *flush)
 {
 	pw_va low, high;
@@ -33,7 +33,23 @@ static enum pw_status drop_half(
 	return pw_unmap(space, first, last - first + 1, flush);
 }
 
-enum pw_status pw_shadow_drop_range(
+/* [first, last] on one side of the canonical hole, around the caller's own entry. */
+static enum pw_status drop_half(const struct pw_shadow *shadow, const struct pw_space *space,
+	pw_va first, pw_va last, struct pw_flush *flush)
+{
+	enum pw_status status = PW_OK;
+	pw_va own, own_last;
+
+	if (!pw_shadow_own_range(shadow, &own, &own_last) || own > last || own_last < first)
+		return drop_piece(space, first, last, flush);
+	if (first < own)
+		status = drop_piece(space, first, own - 1, flush);
+	if (status == PW_OK && last > own_last)
+		status = drop_piece(space, own_last + 1, last, flush);
+	return status;
+}
+
+enum pw_status pw_shadow_drop_range(const struct pw_shadow *shadow,
 	const struct pw_shadow_root *root, pw_va first, pw_va last, struct pw_flush *flush)
 {
 	const struct pw_space *guest = &root->guest;
@@ -44,13 +60,13 @@ enum pw_status pw_shadow_drop_range(
 	if (!root->filled)
 		return PW_OK;
 	if (first < half && last >= half) {
-		status = drop_half(&root->shadow, pw_extend(extension, bits, first),
+		status = drop_half(shadow, &root->shadow, pw_extend(extension, bits, first),
 			pw_extend(extension, bits, half - 1), flush);
 		first = half;
 	}
 	if (status != PW_OK)
 		return status;
-	return drop_half(&root->shadow, pw_extend(extension, bits, first),
+	return drop_half(shadow, &root->shadow, pw_extend(extension, bits, first),
 		pw_extend(extension, bits, last), flush);
 }
 
@@ -61,7 +77,7 @@ enum pw_status pw_shadow_empty(
 	uint32_t number = (uint32_t)(root - shadow->config.roots);
 	enum pw_status status;
 
-	status = pw_shadow_drop_range(root, 0, PW_LOW(format->va_bits), flush);
+	status = pw_shadow_drop_range(shadow, root, 0, PW_LOW(format->va_bits), flush);
 	if (!root->filled || status != PW_OK)
 		return status;
 	for (size_t i = 0; i < shadow->config.use_max; i++) {
@@ -73,9 +89,12 @@ enum pw_status pw_shadow_empty(
 	return PW_OK;
 }
 
-static enum pw_status retract_in(const struct pw_space *space, pw_pa hpa, struct pw_flush *flush)
+static enum pw_status retract_in(const struct pw_shadow *shadow, const struct pw_space *space,
+	pw_pa hpa, struct pw_flush *flush)
 {
 	enum pw_status status = PW_OK;
+	pw_va own = 0, own_last = 0;
+	bool owns = pw_shadow_own_range(shadow, &own, &own_last);
 	struct pw_iter it;
 	enum pw_step step;
 
@@ -85,6 +104,8 @@ static enum pw_status retract_in(const struct pw_space *space, pw_pa hpa, struct
 	while ((step = pw_iter_next(&it)) != PW_STEP_END) {
 		pw_va last = it.last;
 
+		if (step == PW_STEP_TABLE && owns && it.first == own && last == own_last)
+			pw_iter_skip(&it);
 		if (step != PW_STEP_PAGE || hpa - it.pa >= it.page_size || !(it.grant & PW_W))
 			continue;
 		status = pw_unmap(space, it.first, it.page_size, flush);
@@ -107,7 +128,7 @@ enum pw_status pw_shadow_retract(struct pw_shadow *shadow, pw_pa hpa, struct pw_
 
 		if (root->in_use && root->filled) {
 			shadow->counts.dropped++;
-			status = retract_in(&root->shadow, hpa, flush);
+			status = retract_in(shadow, &root->shadow, hpa, flush);
 		}
 	}
 	return status;
@@ -149,7 +170,7 @@ static enum pw_status table_written(struct pw_shadow *shadow, struct pw_shadow_u
 	last = use->first + (high << row->shift) + PW_LOW(row->shift);
 	*stale |= forget_below(shadow, use, first, last);
 	shadow->counts.dropped++;
-	return pw_shadow_drop_range(root, first, last, flush);
+	return pw_shadow_drop_range(shadow, root, first, last, flush);
 }
 
 enum pw_status pw_shadow_written(
@@ -215,7 +236,8 @@ enum pw_status pw_shadow_invalidate(struct pw_shadow *shadow, pw_va va, struct p
 
 		if (root->in_use && root->guest.format == guest->format &&
 			root->guest.root == guest->root)
-			status = pw_shadow_drop_range(root, first & PW_LOW(guest->format->va_bits),
+			status = pw_shadow_drop_range(shadow, root,
+				first & PW_LOW(guest->format->va_bits),
 				last & PW_LOW(guest->format->va_bits), flush);
 	}
 	return status;

@@ -188,7 +188,8 @@ static enum pw_status fill(struct miss *m, const struct page *page)
 
 	m->root->filled = true;
 	if (status == PW_E_EXISTS) {
-		status = pw_shadow_drop_range(m->root, first, first + (page->bytes - 1), m->flush);
+		status = pw_shadow_drop_range(
+			m->shadow, m->root, first, first + (page->bytes - 1), m->flush);
 		if (status == PW_OK)
 			status = map(m, page);
 	}
@@ -206,10 +207,14 @@ static enum pw_status allowed(struct miss *m)
 	const struct pw_shadow_config *config = &m->shadow->config;
 	struct pw_shadow_answer *answer = m->answer;
 	struct pw_shadow_block block;
+	pw_va own_first, own_last;
 	struct page page;
 	bool table;
 
 	answer->gpa = answer->guest.pa;
+	if (pw_shadow_own_range(m->shadow, &own_first, &own_last) &&
+		answer->guest.va >= own_first && answer->guest.va <= own_last)
+		return emulate(m, PW_SHADOW_OWN);
 	if (!config->find(config->ctx, answer->gpa, &block))
 		return emulate(m, PW_SHADOW_DEVICE);
 	page.rights = granted(m) & block.rights;

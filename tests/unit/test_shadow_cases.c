@@ -386,6 +386,39 @@ Test(shadow_cases, invalidate_forgets_what_was_not_reported)
 	end();
 }
 
+/* The caller's entry is in every root, for ever, and the guest stays out. */
+Test(shadow_cases, an_entry_of_the_callers_own_is_left_alone)
+{
+	const pw_va own = UINT64_C(0xffffff0000000000); /* 510 */
+	const pw_va after = own + (UINT64_C(1) << 39);
+	struct pw_shadow_config config = config_of(0);
+	pw_pa link;
+
+	begin(0);
+	pw_shadow_end(&s.shadow, &s.flush);
+	config.own_entry = 0x12345000 | PTE_PW;
+	config.own_index = 510;
+	cr_assert(pw_shadow_begin(&s.shadow, &config) == PW_OK);
+	cr_assert(pw_shadow_load(&s.shadow, &s.guest, true, &s.flush, &s.root) == PW_OK);
+	link = s.root + 510 * 8;
+	cr_assert(test_memory_load(&s.tm, link, 8) == config.own_entry);
+	enter(0x5000, 0, 0x9000 | PTE_PWU);
+	enter(own, 0, 0x9000 | PTE_PWU);
+	enter(own - 4096, 0, 0xa000 | PTE_PWU);
+	enter(after, 0, 0xb000 | PTE_PWU);
+	expect(own, READ, PW_SHADOW_EMULATE, PW_SHADOW_OWN);
+	expect(0x5000, READ, PW_SHADOW_RETRY, PW_SHADOW_NO_REASON);
+	expect(own - 4096, READ, PW_SHADOW_RETRY, PW_SHADOW_NO_REASON);
+	expect(after, READ, PW_SHADOW_RETRY, PW_SHADOW_NO_REASON);
+	cr_assert(pw_shadow_written(&s.shadow, s.guest_root, 4096, &s.flush) == PW_OK);
+	cr_assert(look(0x5000).status == SLOW_NOT_PRESENT);
+	cr_assert(look(own - 4096).status == SLOW_NOT_PRESENT);
+	cr_assert(look(after).status == SLOW_NOT_PRESENT);
+	cr_assert(pw_shadow_drop(&s.shadow, &s.flush) == PW_OK);
+	cr_assert(test_memory_load(&s.tm, link, 8) == config.own_entry);
+	end();
+}
+
 Test(shadow_cases, too_little_memory_is_said)
 {
 	struct pw_shadow_answer answer = {.verdict = 77};

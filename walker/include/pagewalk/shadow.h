@@ -94,6 +94,13 @@ struct pw_shadow_config {
 	 * slot): the shadow entries stay writable. Otherwise the shadow entries refuse.
 	 */
 	bool protected_below;
+	/*
+	 * An entry that each root has for the caller's own use (handlers of exceptions, say), and
+	 * its index; 0: none. What it leads to is the caller's. The guest cannot reach what its own
+	 * tables have there.
+	 */
+	uint64_t own_entry;
+	unsigned own_index;
 	void *ctx; /* handed to both */
 };
 
@@ -132,6 +139,7 @@ enum pw_shadow_reason {
 	PW_SHADOW_DEVICE, /* find() knows no memory there */
 	PW_SHADOW_RIGHTS, /* the block does not grant it, or x86 entries cannot say it (to execute
 			     without reading) */
+	PW_SHADOW_OWN,    /* the address belongs to the caller's own root entry */
 	PW_SHADOW_TABLE,  /* a write to a guest table: write it, then call pw_shadow_written() */
 };
 
