@@ -34,6 +34,10 @@ static void set_fold(struct pw_regions *regions, unsigned level, uint64_t role, 
 	regions->fold[level].set = (uint8_t)pw_attributes(f, page, 0, and_fold, or_fold);
 	regions->fold[level].keep =
 		(uint8_t)pw_attributes(f, page, ~(uint64_t)0, and_fold, or_fold);
+	for (unsigned i = 0; i < 8 && regions->sieve[level].simple; i++)
+		regions->fold[level].info[i] = pw_region_info(
+			level, regions->it.space->grant[(i & regions->fold[level].keep) |
+							regions->fold[level].set]);
 }
 
 void pw_regions_begin(struct pw_regions *regions, const struct pw_space *space, pw_va first,
@@ -127,6 +131,7 @@ static uint64_t scan(
 	scan->sieve = &regions->sieve[level];
 	scan->keep = regions->fold[level].keep;
 	scan->set = regions->fold[level].set;
+	scan->info = regions->fold[level].info;
 	scan->open = regions->has_pending;
 	scan->next = list->next;
 	scan->end = list->end;

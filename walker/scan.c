@@ -2,6 +2,13 @@
 #include "scan.h"
 #include "entry.h"
 
+#if defined(__GNUC__)
+#define COPY(to, from, bytes) __builtin_memcpy(to, from, bytes) /* a move: no call */
+#else
+void *memcpy(void *to, const void *from, size_t bytes);
+#define COPY(to, from, bytes) memcpy(to, from, bytes)
+#endif
+
 /* Entries between two looks at what to prefetch: eight lines of eight. */
 #define PIECE      64
 #define LINE_BYTES 64
@@ -110,29 +117,51 @@ PW_INLINE bool is_hole(const struct pw_sieve *v, uint64_t e)
 	return (e & v->present) != v->present || (v->any && !(e & v->any));
 }
 
-PW_INLINE pw_grant grant_of(const struct pw_scan *s, uint64_t e, const bool simple)
+_Static_assert(offsetof(struct pw_region, page_size) - offsetof(struct pw_region, kind) ==
+		       sizeof(uint64_t),
+	"kind, level and grant go as one");
+
+uint64_t pw_region_info(unsigned level, pw_grant grant)
+{
+	union {
+		unsigned char bytes[sizeof(uint64_t)];
+		uint64_t word;
+	} info = {.word = 0};
+	const size_t kind = offsetof(struct pw_region, kind);
+
+	info.bytes[offsetof(struct pw_region, kind) - kind] = PW_REGION_MAPPED;
+	info.bytes[offsetof(struct pw_region, level) - kind] = (unsigned char)level;
+	COPY(&info.bytes[offsetof(struct pw_region, grant) - kind], &grant, sizeof grant);
+	return info.word;
+}
+
+/* The same for a page. */
+PW_INLINE uint64_t info_of(const struct pw_scan *s, uint64_t e, const bool simple)
 {
 	const struct pw_sieve *v = s->sieve;
 	unsigned attributes = 0;
 
-	if (simple) {
-		attributes = (unsigned)(e >> PW_SIMPLE_W & 3) | (unsigned)(e >> PW_SIMPLE_XD) << 2;
-	} else {
-		for (unsigned i = 0; i < v->attributes; i++)
-			attributes |= (unsigned)(e >> v->right_bit[i] & 1) << i;
-	}
-	return s->space->grant[(attributes & s->keep) | s->set];
+	if (simple)
+		return s->info[(e >> PW_SIMPLE_W & 3) | (e >> PW_SIMPLE_XD) << 2];
+	for (unsigned i = 0; i < v->attributes; i++)
+		attributes |= (unsigned)(e >> v->right_bit[i] & 1) << i;
+	return pw_region_info(v->level, s->space->grant[(attributes & s->keep) | s->set]);
 }
 
 /* ---- The scan ---- */
 
 /* What changes during a scan. */
 struct state {
+	uint64_t i; /* of the next entry, */
+	pw_va va;   /* and what it serves */
 	struct pw_region *next;
-	bool running; /* the entry before is a page of next[-1], and what would go on with it is: */
+	/* What would go on with next[-1] if the entry before is a page of it; else no page's. */
 	pw_pa pa;
-	pw_grant grant;
+	uint64_t info;
+	uint64_t pages;
 };
+
+#define NO_PAGE 1
 
 PW_INLINE uint64_t load(const struct pw_scan *s, uint64_t i, const bool words)
 {
@@ -141,10 +170,11 @@ PW_INLINE uint64_t load(const struct pw_scan *s, uint64_t i, const bool words)
 	return pw_peek(s->space->format, s->at + i * s->space->format->entry_bytes);
 }
 
-/* Passes groups of eight in which no bit of a present entry is set. */
-PW_INLINE uint64_t skip_holes(const struct pw_scan *s, uint64_t i, uint64_t end, const bool words)
+/* Groups of eight from `i` on, before `end`, in which no bit of a present entry is set. */
+PW_INLINE uint64_t count_holes(const struct pw_scan *s, uint64_t i, uint64_t end, const bool words)
 {
-	uint64_t bits = s->sieve->present | s->sieve->any, some;
+	const uint64_t bits = s->sieve->present | s->sieve->any, begin = i;
+	uint64_t some;
 
 	for (; i + 8 <= end; i += 8) {
 		some = load(s, i, words) | load(s, i + 1, words) | load(s, i + 2, words) |
@@ -154,99 +184,103 @@ PW_INLINE uint64_t skip_holes(const struct pw_scan *s, uint64_t i, uint64_t end,
 		if (some & bits)
 			break;
 	}
-	return i;
+	return i - begin;
 }
 
-PW_INLINE pw_va va_of(const struct pw_scan *s, uint64_t i)
-{
-	return s->first + (i << s->sieve->shift);
-}
-
-/* The page e, entry i, goes on with the last region or begins one; false: no room for it. */
-PW_INLINE bool take(
-	const struct pw_scan *s, struct state *t, uint64_t i, uint64_t e, const bool simple)
+/* Entries behind the page e, t->i, before `end`, that are like it but count up. */
+PW_INLINE uint64_t count_up(const struct pw_scan *s, const struct state *t, uint64_t end,
+	uint64_t e, const bool simple, const bool words)
 {
 	const struct pw_sieve *v = s->sieve;
-	pw_pa pa = (e & v->address) << (simple ? 0 : v->left);
-	pw_grant grant = grant_of(s, e, simple);
-	struct pw_region *r = t->next;
+	const uint64_t step = PW_BIT(v->shift - (simple ? 0 : v->left)), begin = t->i + 1;
+	uint64_t next = (e & v->run) + step, i = begin;
 
-	if (t->running && t->pa == pa && t->grant == grant)
-		return true;
-	if (r == s->end)
-		return false;
-	r->first = va_of(s, i);
-	r->pa = pa;
-	r->kind = PW_REGION_MAPPED;
-	r->level = v->level;
-	r->grant = grant;
-	r->page_size = PW_BIT(v->shift);
-	r->entry = r->repeats = r->unused = 0;
-	t->next++;
-	t->running = true;
-	t->pa = pa;
-	t->grant = grant;
-	return true;
-}
-
-/* The page e, entry i, and those after it that count up, before `end`. *e is the entry behind. */
-PW_INLINE uint64_t take_run(struct pw_scan *s, struct state *t, uint64_t i, uint64_t end,
-	uint64_t *e, const bool simple, const bool words)
-{
-	const struct pw_sieve *v = s->sieve;
-	const uint64_t step = PW_BIT(v->shift - (simple ? 0 : v->left)), run = v->run, from = i;
-	uint64_t next = (*e & run) + step;
-
-	if (!take(s, t, i, *e, simple))
-		return i;
-	while (++i < end) {
-		*e = load(s, i, words);
-		if ((*e & run) != next || !(next & v->counts))
-			break;
+	while (i < end && (load(s, i, words) & v->run) == next && (next & v->counts)) {
 		next += step;
+		i++;
 	}
-	t->next[-1].last = va_of(s, i) - 1;
-	t->pa += (i - from) << v->shift;
-	s->pages += i - from;
-	return i;
+	return i - begin;
 }
 
-/* Entries i up to `end`, i < end. */
-PW_INLINE uint64_t scan_piece(struct pw_scan *s, struct state *t, uint64_t i, uint64_t end,
+PW_INLINE void go_on(const struct pw_scan *s, struct state *t, uint64_t entries)
+{
+	t->i += entries;
+	t->va += entries << s->sieve->shift;
+}
+
+PW_INLINE void start(const struct pw_scan *s, struct state *t, pw_pa pa, uint64_t info)
+{
+	struct pw_region *r = t->next++;
+
+	r->first = t->va;
+	r->pa = pa;
+	COPY(&r->kind, &info, sizeof info);
+	r->page_size = PW_BIT(s->sieve->shift);
+	r->entry = r->repeats = r->unused = 0;
+	t->info = info;
+}
+
+/* The page e, and those that go on with it if it goes on itself. False: no room. */
+PW_INLINE bool take(const struct pw_scan *s, struct state *t, uint64_t end, uint64_t e,
 	const bool simple, const bool words)
 {
 	const struct pw_sieve *v = s->sieve;
-	uint64_t e = load(s, i, words);
+	const pw_pa pa = (e & v->address) << (simple ? 0 : v->left);
+	const uint64_t info = info_of(s, e, simple);
+	uint64_t more = 0;
 
-	while (true) {
-		uint64_t from = i;
+	if (t->pa == pa && t->info == info)
+		more = count_up(s, t, end, e, simple, words);
+	else if (PW_LIKELY(t->next != s->end))
+		start(s, t, pa, info);
+	else
+		return false;
+	if (more) {
+		go_on(s, t, more);
+		t->pages += more;
+	}
+	t->pa = pa + ((more + 1) << v->shift);
+	t->va += PW_BIT(v->shift);
+	t->next[-1].last = t->va - 1;
+	t->pages++;
+	t->i++;
+	return true;
+}
+
+/* Entries from t->i on, t->i < end. False: one of them ends the scan. */
+PW_INLINE bool scan_piece(
+	const struct pw_scan *s, struct state *t, uint64_t end, const bool simple, const bool words)
+{
+	const struct pw_sieve *v = s->sieve;
+
+	while (t->i < end) {
+		uint64_t e = load(s, t->i, words);
 
 		if (is_page(v, e, simple)) {
-			i = take_run(s, t, i, end, &e, simple, words);
+			if (!take(s, t, end, e, simple, words))
+				return false;
 		} else if (is_hole(v, e)) {
-			t->running = false;
-			if (++i < end && is_hole(v, e = load(s, i, words))) {
-				i = skip_holes(s, i + 1, end, words);
-				if (i < end)
-					e = load(s, i, words);
-			}
+			t->pa = NO_PAGE;
+			go_on(s, t, 1);
+			if (t->i % 8 == 0)
+				go_on(s, t, count_holes(s, t->i, end, words));
+		} else {
+			return false;
 		}
-		if (i == from || i == end)
-			return i;
 	}
+	return true;
 }
 
 /* Whether the last region is one of pages like these and ends where the scan begins. */
 static struct state begin(const struct pw_scan *s)
 {
 	const struct pw_region *open = s->next - 1;
-	struct state t = {.next = s->next};
+	struct state t = {.va = s->first, .next = s->next, .pa = NO_PAGE};
 
-	t.running = s->open && open->kind == PW_REGION_MAPPED &&
-		    open->page_size == PW_BIT(s->sieve->shift) && open->last + 1 == s->first;
-	if (t.running) {
+	if (s->open && open->kind == PW_REGION_MAPPED &&
+		open->page_size == PW_BIT(s->sieve->shift) && open->last + 1 == s->first) {
 		t.pa = open->pa + (open->last - open->first + 1);
-		t.grant = open->grant;
+		t.info = pw_region_info(s->sieve->level, open->grant);
 	}
 	return t;
 }
@@ -257,22 +291,22 @@ PW_INLINE uint64_t scan(struct pw_scan *scan, const bool simple, const bool word
 	const struct pw_sieve sieve = *scan->sieve;
 	struct pw_scan s = *scan;
 	struct state t = begin(scan);
-	uint64_t i = 0;
+	uint64_t end;
 
 	s.sieve = &sieve;
-	while (i < s.count) {
-		uint64_t end = s.count - i > PIECE ? i + PIECE : s.count;
-
+	do {
+		end = s.count - t.i > PIECE ? t.i + PIECE : s.count;
 		for (unsigned line = 0; s.ahead && line < PIECE * 8; line += LINE_BYTES)
-			PREFETCH(s.ahead + i * 8 + line);
-		i = scan_piece(&s, &t, i, end, simple, words);
-		if (i < end)
-			break;
-	}
+			PREFETCH(s.ahead + t.i * 8 + line);
+		if (count_holes(&s, t.i, t.i + 8 <= end ? t.i + 8 : t.i, words)) {
+			t.pa = NO_PAGE;
+			go_on(&s, &t, count_holes(&s, t.i, end, words));
+		}
+	} while (scan_piece(&s, &t, end, simple, words) && t.i < s.count);
 	scan->open = s.open || t.next > scan->next;
 	scan->next = t.next;
-	scan->pages = s.pages;
-	return i;
+	scan->pages += t.pages;
+	return t.i;
 }
 
 uint64_t pw_scan_plain(struct pw_scan *s)
@@ -284,20 +318,37 @@ uint64_t pw_scan_plain(struct pw_scan *s)
 
 /* ---- Tables to come ---- */
 
+/* The entries i up to i + 8 of eight bytes have none of these bits. */
+static bool lack(const char *at, uint64_t i, uint64_t bits)
+{
+	const pw_word *e = (const pw_word *)(const void *)at + i;
+	uint64_t some = 0;
+
+	for (unsigned n = 0; n < 8; n++)
+		some |= __atomic_load_n(&e[n], __ATOMIC_RELAXED);
+	return !(some & bits);
+}
+
 void pw_find_tables(const struct pw_format *format, unsigned level, const char *at,
 	const char *next, uint64_t count, uint64_t *tables)
 {
 	const struct pw_level *row = &format->level[level];
 	uint64_t mask = row->present_all | row->table_mask;
 	uint64_t value = row->present_all | row->table_value;
+	bool words = pw_has_words(format);
 
 	for (uint64_t i = 0; i < count; i++) {
-		uint64_t e = pw_peek(format, at + i * format->entry_bytes);
-
-		if (next && i % 8 == 0)
-			PREFETCH(next + i * 8);
 		if (i % 64 == 0)
 			tables[i / 64] = 0;
-		tables[i / 64] |= (uint64_t)((e & mask) == value) << (i & 63);
+		if (i % 8 == 0) {
+			if (next)
+				PREFETCH(next + i * 8);
+			if (words && i + 8 <= count && lack(at, i, value)) {
+				i += 7;
+				continue;
+			}
+		}
+		if ((pw_peek(format, at + i * format->entry_bytes) & mask) == value)
+			tables[i / 64] |= PW_BIT(i & 63);
 	}
 }

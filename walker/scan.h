@@ -26,7 +26,8 @@ struct pw_scan {
 	pw_va first;       /* that the first one serves; they do not cross the canonical hole */
 	const char *ahead; /* what is read next, as long as this part: to be prefetched. Or NULL */
 	uint8_t keep, set; /* attributes: (the page's & keep) | set */
-	bool open;         /* next[-1] may grow */
+	const uint64_t *info;         /* if the sieve is simple: pw_region_info() by W, U and XD */
+	bool open;                    /* next[-1] may grow */
 	struct pw_region *next, *end; /* where the next region goes, and where there is no room */
 	uint64_t pages;               /* found, added up */
 };
@@ -36,6 +37,9 @@ struct pw_scan {
  * is neither, or before a page that needs a region when there is no room.
  */
 uint64_t pw_scan_plain(struct pw_scan *scan);
+
+/* The eight bytes of a region that begin with its kind. */
+uint64_t pw_region_info(unsigned level, pw_grant grant);
 
 /* A sieve that no page passes where pages of the level do not go one entry each. */
 void pw_sieve_make(const struct pw_space *space, unsigned level, struct pw_sieve *sieve);

@@ -217,7 +217,7 @@ static bool same_region(const struct pw_region *a, const struct pw_region *b)
 	return a->first == b->first && a->last == b->last && a->kind == b->kind &&
 	       a->level == b->level && a->pa == b->pa && a->page_size == b->page_size &&
 	       a->grant == b->grant && a->entry == b->entry && a->repeats == b->repeats &&
-	       a->unused == b->unused;
+	       a->unused == b->unused && a->zero == b->zero;
 }
 
 static void expect_same(const struct shelf *s, const struct page_list *a, const struct page_list *b,

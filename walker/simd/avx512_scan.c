@@ -23,7 +23,7 @@ _Static_assert(LANES == PW_SCAN_ROOM, "a vector's regions are stored in one go")
 struct sieve {
 	const struct pw_sieve *from;
 	__m512i must, want, present, address, run;
-	__m512i grant[2], keep, set;
+	__m512i grant[2], keep, set, info;
 	__m512i rotate[PW_MAX_ATTRIBUTES]; /* brings an attribute to its place in the index */
 	__m512i steps;                     /* of a lane and one more, in an entry's terms */
 	__m512i sizes, offset, line, left, level;
@@ -41,7 +41,7 @@ struct state {
 	bool holes;     /* the line before is one of holes alone; */
 	unsigned on;    /* so many lines before are of pages that go on, no region begins */
 	__m512i before; /* the line before; its last lane counts, here and below */
-	__m512i pa, grant;
+	__m512i pa, info;
 	uint64_t pages;
 };
 
@@ -65,6 +65,7 @@ static inline VECTOR void prepare(const struct pw_scan *s, struct sieve *v)
 	v->grant[1] = _mm512_loadu_si512(s->space->grant + 32);
 	v->keep = splat(s->keep);
 	v->set = splat(s->set);
+	v->info = _mm512_loadu_si512(s->info);
 	for (unsigned i = 0; i < from->attributes; i++)
 		v->rotate[i] = splat(((uint64_t)from->right_bit[i] - i) & 63);
 	v->attributes = from->attributes;
@@ -112,24 +113,26 @@ static inline VECTOR __mmask8 present_of(const struct sieve *v, __m512i e, const
 	return present;
 }
 
-/* The grant of each lane, at the bottom of its 64 bits. */
-static inline VECTOR __m512i grants(const struct sieve *v, __m512i e, const bool simple)
+/* Kind, level and grant of each lane, as they stand in a region. */
+static inline VECTOR __m512i infos(const struct sieve *v, __m512i e, const bool simple)
 {
 	__m512i index = _mm512_setzero_si512();
 
-	if (simple) {
-		index = _mm512_and_si512(_mm512_srli_epi64(e, PW_SIMPLE_W), splat(3));
-		index = _mm512_or_si512(
-			index, _mm512_slli_epi64(_mm512_srli_epi64(e, PW_SIMPLE_XD), 2));
-	}
-	for (unsigned i = 0; !simple && i < v->attributes; i++) {
+	if (simple) /* of three bits, each lane its own */
+		return _mm512_permutexvar_epi64(
+			_mm512_or_si512(
+				_mm512_and_si512(_mm512_srli_epi64(e, PW_SIMPLE_W), splat(3)),
+				_mm512_slli_epi64(_mm512_srli_epi64(e, PW_SIMPLE_XD), 2)),
+			v->info);
+	for (unsigned i = 0; i < v->attributes; i++) {
 		__m512i bit = _mm512_rorv_epi64(e, v->rotate[i]);
 
 		index = _mm512_or_si512(index, _mm512_and_si512(bit, splat(PW_BIT(i))));
 	}
 	index = _mm512_or_si512(_mm512_and_si512(index, v->keep), v->set);
-	return _mm512_and_si512(
+	index = _mm512_and_si512(
 		_mm512_permutex2var_epi16(v->grant[0], index, v->grant[1]), splat(UINT16_MAX));
+	return _mm512_or_si512(_mm512_slli_epi64(index, 16), v->level);
 }
 
 /* Two regions whose first four words stand in `words`. */
@@ -176,7 +179,7 @@ static inline VECTOR __m512i neighbours(__m512i now, __m512i before, unsigned he
 /* The pages of a line. */
 struct found {
 	unsigned pages, head;
-	__m512i pa, grant;
+	__m512i pa, info;
 };
 
 /* Those that go on with the page before them. */
@@ -185,8 +188,8 @@ static inline VECTOR unsigned goes_on(
 {
 	unsigned before = (f->pages << 1 | (unsigned)t->running << f->head) & f->pages;
 	__m512i pa = _mm512_add_epi64(neighbours(f->pa, t->pa, f->head), v->sizes);
-	__m512i grant = neighbours(f->grant, t->grant, f->head);
-	__mmask8 same = _mm512_cmpeq_epi64_mask(f->grant, grant);
+	__m512i info = neighbours(f->info, t->info, f->head);
+	__mmask8 same = _mm512_cmpeq_epi64_mask(f->info, info);
 
 	return before & same & _mm512_cmpeq_epi64_mask(f->pa, pa);
 }
@@ -198,7 +201,7 @@ static inline VECTOR unsigned goes_on(
 static inline VECTOR void take(const struct sieve *v, struct state *t, const struct found *f)
 {
 	__m512i first = t->first, last = _mm512_add_epi64(first, v->offset);
-	__m512i info = _mm512_or_si512(_mm512_slli_epi64(f->grant, 16), v->level), pa = f->pa;
+	__m512i info = f->info, pa = f->pa;
 	unsigned on = goes_on(v, t, f), old = on >> f->head & 1;
 	unsigned starts = f->pages & ~on, ends = f->pages & ~(on >> 1), count = LANES;
 	uint64_t none, *end_of_old = old ? &t->next[-1].last : &none;
@@ -227,7 +230,7 @@ static inline VECTOR void begin(const struct pw_scan *s, const struct sieve *v, 
 		     open->last + 1 == s->first;
 	if (t->running) {
 		t->pa = splat(open->pa + (open->last - open->first + 1) - v->size);
-		t->grant = splat(open->grant);
+		t->info = splat(pw_region_info(v->from->level, open->grant));
 	}
 }
 
@@ -252,10 +255,10 @@ static inline VECTOR unsigned line(const struct pw_scan *s, const struct sieve *
 		f.pa = _mm512_and_si512(e, v->address);
 		if (!simple)
 			f.pa = _mm512_sllv_epi64(f.pa, v->left);
-		f.grant = grants(v, e, simple);
+		f.info = infos(v, e, simple);
 		take(v, t, &f);
 		t->pa = f.pa;
-		t->grant = f.grant;
+		t->info = f.info;
 	} else {
 		t->on = 0;
 	}

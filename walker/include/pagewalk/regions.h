@@ -29,10 +29,11 @@ struct pw_region {
 	uint8_t kind;  /* enum pw_region_kind */
 	uint8_t level; /* BAD, LOST: as in struct pw_iter */
 	pw_grant grant;
+	uint32_t zero; /* 0, as is `unused`: both are here for the length */
 	uint64_t page_size;
 	uint64_t entry; /* BAD: the entry; LOST: the entry that leads to the table */
 	pw_va repeats;
-	uint64_t unused; /* 0 */
+	uint64_t unused;
 };
 
 /* Private: a table met in a role: at this level, under these folded rights. */
@@ -86,6 +87,8 @@ struct pw_regions {
 	struct {
 		uint64_t role;
 		uint8_t keep, set; /* the attributes in that role: (the page's & keep) | set */
+		uint64_t info[8];  /* by a page's own W, U and XD: what makes out a region from
+				      `kind` on, if the sieve is simple */
 	} fold[PW_MAX_LEVELS];
 	struct pw_ahead ahead[2]; /* the level-1 table that is walked, and the next one */
 	uint64_t items, again;    /* so far: items, and reads for lists given in full again */
