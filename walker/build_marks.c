@@ -103,7 +103,6 @@ static struct pw_take_masks masks_of(
 		.clear = clear};
 }
 
-/* The lowest bit's number; no instruction and no library function for it is at hand everywhere. */
 /* A word's entries without a branch on any of them: half of the guesses would be wrong. */
 static void look_at_word(const struct pw_take_masks *m, const pw_word *at, uint64_t count,
 	uint64_t *accessed, uint64_t *dirty)
