@@ -36,10 +36,13 @@ typedef uint64_t pw_word;
 #define PW_SEPARATE
 #endif
 
-/* The number of the lowest bit that is set; there is one. In halves: 32-bit targets would call. */
+/*
+ * The number of the lowest bit that is set; there is one. In halves, and only where that is an
+ * instruction: elsewhere the compiler would call a function that may not be there.
+ */
 PW_INLINE unsigned pw_lowest_bit(uint64_t word)
 {
-#if defined(__GNUC__)
+#if defined(__x86_64__) || defined(__i386__) || defined(__aarch64__)
 	uint32_t low = (uint32_t)word;
 
 	return low ? (unsigned)__builtin_ctz(low)
