@@ -95,7 +95,7 @@ PW_INLINE void group_step(const struct pw_space *s, const struct pw_plan *plan, 
 
 		/* Masked first, so that the comparison almost never comes out otherwise. */
 		next = (next - s->window.base) & -down;
-		g->entry[i] = e;
+		g->entry[i] = PW_HOST_BIG ? __builtin_bswap64(e) : e; /* as in the window */
 		g->fold[i] &= e ^ XD;
 		g->level[i] = (uint16_t)(g->level[i] - down);
 		self ^= (self ^ (uintptr_t)(host + next)) & -(uintptr_t)down;

@@ -199,15 +199,15 @@ uint64_t pw_iter_rest(const struct pw_iter *it, const char **at)
 {
 	const struct pw_space *s = it->space;
 	const struct pw_level *row = &s->format->level[it->level];
-	unsigned bytes = s->format->entry_bytes;
+	unsigned bytes = s->format->entry_bytes, shift = row->shift & 63;
 	pw_va here = it->position | PW_LOW(row->shift), end = end_of_half(it, it->position);
-	uint64_t index = here >> row->shift & PW_LOW(row->index_bits);
+	uint64_t index = here >> shift & PW_LOW(row->index_bits);
 	uint64_t count = PW_LOW(row->index_bits) - index, whole;
 
 	if (here >= end || pw_iter_is_register(it))
 		return 0;
 	/* What the end of the walk cuts is left to the ordinary step. */
-	whole = (end - here) >> row->shift;
+	whole = (end - here) >> shift;
 	if (count > whole)
 		count = whole;
 	*at = pw_first_window(s, it->entry_pa + bytes, count * bytes);

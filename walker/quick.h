@@ -106,6 +106,7 @@ PW_INLINE void pw_put_tail(
 	r->implicit = (uint8_t)(grant_and_look >> 24);
 	r->flags = (uint8_t)(grant_and_look >> 32);
 	r->memory_type = (uint8_t)(grant_and_look >> 40);
+	r->zero[0] = r->zero[1] = 0;
 }
 
 #endif

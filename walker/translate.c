@@ -83,6 +83,7 @@ PW_INLINE enum pw_status any_page(const struct pw_format *f, const struct pw_spa
 	r->implicit = grant >> 8 & 7;
 	r->flags = pw_page_flags(f, shape, d->entry, d->or_fold);
 	r->memory_type = pw_type_index(shape, d->entry);
+	r->zero[0] = r->zero[1] = 0;
 	r->key = f->key_bits ? (uint8_t)(d->entry >> f->key_bit & PW_LOW(f->key_bits)) : 0;
 	r->rule = PW_RULE_NONE;
 	if (PW_LIKELY(!(s->flags & PW_SPACE_CAREFUL) && pw_is_granted(grant, access)))

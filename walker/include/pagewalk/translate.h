@@ -71,6 +71,7 @@ struct pw_result {
 	uint8_t flags;       /* PW_RESULT_... */
 	uint8_t memory_type; /* the format's memory-type index (x86: PAT<<2 | PCD<<1 | PWT; EPT:
 				type | IPAT<<3; Arm: AttrIndx or MemAttr; RISC-V: 0) */
+	uint8_t zero[2];     /* 0, so that two results can be compared as bytes */
 };
 
 /*
