@@ -4,6 +4,7 @@
  * crash, never read outside the image, never write, read a bounded number of entries, and agree
  * with each other; windows and callbacks give the same answers.
  */
+#include "agree.h"
 #include "random_tables.h"
 
 #include <pagewalk/pagewalk.h>
@@ -119,15 +120,6 @@ static bool make_space(struct pw_space *space, const struct input *input,
 	return pw_space_init_rules(space, format, input->root, memory, &rules) == PW_OK;
 }
 
-static bool same_result(const struct pw_result *a, const struct pw_result *b)
-{
-	return a->va == b->va && a->pa == b->pa && a->page_size == b->page_size &&
-	       a->entry == b->entry && a->entry_pa == b->entry_pa &&
-	       a->error_code == b->error_code && a->status == b->status && a->level == b->level &&
-	       a->rule == b->rule && a->rights == b->rights && a->user == b->user &&
-	       a->supervisor == b->supervisor && a->flags == b->flags && a->key == b->key;
-}
-
 static void fuzz_translate(struct world *world, const struct pw_space *windows,
 	const struct pw_space *callbacks, const struct input *input)
 {
@@ -141,10 +133,10 @@ static void fuzz_translate(struct world *world, const struct pw_space *windows,
 	status = pw_translate(callbacks, input->va, input->access, &one);
 	EXPECT(status == one.status && world->reads <= callbacks->format->levels);
 	EXPECT(pw_translate(windows, input->va, input->access, &other) == status);
-	EXPECT(same_result(&one, &other));
+	EXPECT(agree_same_result(&one, &other));
 	EXPECT(pw_translate_trace(windows, input->va, input->access, &traced, steps, &count) ==
 		status);
-	EXPECT(same_result(&one, &traced) && count <= windows->format->levels);
+	EXPECT(agree_same_result(&one, &traced) && count <= windows->format->levels);
 	EXPECT(memchr(pw_explain(&one, text, sizeof text), 0, sizeof text) != NULL);
 	if (status == PW_OK && one.page_size > 0)
 		EXPECT((one.pa & (one.page_size - 1)) == (one.va & (one.page_size - 1)));

@@ -16,4 +16,15 @@ bool agree_has_page(const struct pw_result *result);
 const char *agree_difference(const struct pw_format *format, const struct pw_result *result,
 	const struct slow_result *twin);
 
+/* Two answers of the walker are the same in every field. What lies between fields is no matter. */
+static inline bool agree_same_result(const struct pw_result *a, const struct pw_result *b)
+{
+	return a->va == b->va && a->pa == b->pa && a->page_size == b->page_size &&
+	       a->entry == b->entry && a->entry_pa == b->entry_pa &&
+	       a->error_code == b->error_code && a->status == b->status && a->level == b->level &&
+	       a->rule == b->rule && a->key == b->key && a->rights == b->rights &&
+	       a->user == b->user && a->supervisor == b->supervisor && a->implicit == b->implicit &&
+	       a->flags == b->flags && a->memory_type == b->memory_type;
+}
+
 #endif

@@ -97,7 +97,7 @@ static void agree(const struct side *side, pw_va va, pw_access access)
 		(unsigned long long)va, access, what, pw_status_name((enum pw_status)r.status),
 		slow_status_name(twin.status));
 	(void)!pw_translate_trace(&side->space, va, access, &traced, steps, &count);
-	cr_expect(memcmp(&r, &traced, sizeof r) == 0, "the trace differs at %#llx",
+	cr_expect(agree_same_result(&r, &traced), "the trace differs at %#llx",
 		(unsigned long long)va);
 	/* A PDPTE with reserved bits is one that a MOV to CR3 would not load. */
 	if (r.status == PW_NON_CANONICAL || r.status == PW_LASS ||
