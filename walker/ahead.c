@@ -61,7 +61,7 @@ static void look_at_next(struct pw_regions *regions)
 	const struct pw_level *row = &s->format->level[2];
 	struct pw_ahead *ahead = &regions->ahead[1];
 	const char *parent = table_at(s, 2, it->table[2]), *after = NULL;
-	uint64_t index = (it->position >> row->shift & PW_LOW(row->index_bits)) + 1;
+	uint64_t index = (it->position >> (row->shift & 63) & PW_LOW(row->index_bits)) + 1;
 	uint64_t next, next_but_one, role;
 
 	ahead->known = false;
@@ -118,7 +118,7 @@ const char *pw_ahead_next(const struct pw_regions *regions)
 {
 	const struct pw_iter *it = &regions->it;
 	const struct pw_level *row = &it->space->format->level[1];
-	uint64_t index = (it->position >> row->shift & PW_LOW(row->index_bits)) + 1;
+	uint64_t index = (it->position >> (row->shift & 63) & PW_LOW(row->index_bits)) + 1;
 	const char *next = NULL;
 
 	if (regions->ahead[0].table == it->table[1])

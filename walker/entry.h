@@ -151,16 +151,17 @@ PW_INLINE void pw_fold(
 PW_INLINE unsigned pw_attribute_value(const struct pw_attribute *attribute, unsigned page_bit,
 	uint64_t entry, uint64_t and_fold, uint64_t or_fold)
 {
-	uint64_t page = page_bit == PW_NO_BIT ? attribute->fold == PW_FOLD_AND : entry >> page_bit;
+	uint64_t page =
+		page_bit == PW_NO_BIT ? attribute->fold == PW_FOLD_AND : entry >> (page_bit & 63);
 	unsigned table_bit = attribute->table_bit;
 
 	if (table_bit != PW_NO_BIT) {
 		if (attribute->fold == PW_FOLD_AND)
-			page &= and_fold >> table_bit;
+			page &= and_fold >> (table_bit & 63);
 		else if (attribute->fold == PW_FOLD_OR)
-			page |= or_fold >> table_bit;
+			page |= or_fold >> (table_bit & 63);
 		else if (attribute->fold == PW_FOLD_AND_NOT)
-			page &= ~(or_fold >> table_bit);
+			page &= ~(or_fold >> (table_bit & 63));
 	}
 	return (unsigned)page & 1;
 }

@@ -69,6 +69,19 @@ static bool set_table(const struct pw_level *row, struct pw_sieve *sieve)
 	return true;
 }
 
+/* A description that pw_format_check() refuses may name bits that no entry has. */
+static bool is_sound(const struct pw_format *format, const struct pw_level *row)
+{
+	if (row->shift > 63 || format->address_left > 63 ||
+		format->attribute_count > PW_MAX_ATTRIBUTES)
+		return false;
+	for (unsigned i = 0; i < format->attribute_count; i++) {
+		if (row->page.right_bit[i] > 63 && row->page.right_bit[i] != PW_NO_BIT)
+			return false;
+	}
+	return true;
+}
+
 void pw_sieve_make(const struct pw_space *space, unsigned level, struct pw_sieve *sieve)
 {
 	const struct pw_format *format = space->format;
@@ -76,6 +89,11 @@ void pw_sieve_make(const struct pw_space *space, unsigned level, struct pw_sieve
 	const struct pw_page *page = &row->page;
 	uint64_t reserved = space->reserved_page[level], free;
 
+	if (!is_sound(format, row)) {
+		*sieve = (struct pw_sieve){.level = (uint8_t)level};
+		no_pages(sieve);
+		return;
+	}
 	*sieve = (struct pw_sieve){
 		.must = row->present_all | reserved,
 		.want = row->present_all,
