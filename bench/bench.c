@@ -37,6 +37,7 @@ struct bench *bench_all(size_t *count)
 	if (!bench_count) {
 		translate_add();
 		enumerate_add();
+		enumerate_hostile_add();
 		build_add();
 		read_add();
 		exit_add();

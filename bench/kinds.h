@@ -5,6 +5,7 @@
 
 void translate_add(void);
 void enumerate_add(void);
+void enumerate_hostile_add(void);
 void build_add(void);
 void read_add(void);
 void exit_add(void);

@@ -117,14 +117,47 @@ void model_w2(struct workload *w)
 	shuffled(w, UINT64_C(0x0000100000000000), bytes >> SHIFT(0));
 }
 
+#define GROWTH_FIRST UINT64_C(0x0000200000000000)
+
+/* How many last tables there can be among `tables` that map one range. */
+static uint64_t last_tables(uint64_t tables)
+{
+	uint64_t last = tables;
+
+	while (tables_of(GROWTH_FIRST, GROWTH_FIRST + (last << SHIFT(1)) - 1) > tables)
+		last--;
+	return last;
+}
+
 void model_sweep(struct workload *w, uint64_t table_bytes)
 {
-	uint64_t tables = table_bytes / TABLE_BYTES, last = tables;
-	const uint64_t first = UINT64_C(0x0000200000000000);
+	shuffled(w, GROWTH_FIRST, last_tables(table_bytes / TABLE_BYTES) * TABLE_ENTRIES);
+}
 
-	while (tables_of(first, first + (last << SHIFT(1)) - 1) > tables)
-		last--;
-	shuffled(w, first, last * TABLE_ENTRIES);
+void model_pages(struct workload *w, uint64_t pages)
+{
+	shuffled(w, GROWTH_FIRST, pages);
+}
+
+/* The first page of each last table, all in one run of frames. */
+static bool lookup_first(const struct workload *w, uint64_t va, struct leaf *leaf)
+{
+	uint64_t offset = va - w->first;
+
+	if (offset >= w->span || (offset & LOW(SHIFT(1))) >> SHIFT(0))
+		return false;
+	leaf->va = va & ~LOW(SHIFT(0));
+	set_leaf(leaf, DATA + (offset >> SHIFT(1) << SHIFT(0)), 0, RIGHT_R | RIGHT_U);
+	return true;
+}
+
+void model_tables(struct workload *w, uint64_t tables)
+{
+	w->leaves = last_tables(tables);
+	w->first = GROWTH_FIRST;
+	w->span = w->leaves << SHIFT(1);
+	w->tables = tables_of(w->first, w->first + w->span - 1);
+	w->lookup = lookup_first;
 }
 
 /* ---- W3 ---- */

@@ -99,19 +99,38 @@ const struct workload *workload_get(enum workload_id id, bool huge)
 	return w;
 }
 
-const struct workload *workload_sweep(uint64_t table_bytes)
+/* The workload of that size by that model: the last one is kept. */
+static const struct workload *last_of(
+	void (*model)(struct workload *w, uint64_t size), uint64_t size, uint64_t number)
 {
 	static struct workload w;
-	static uint64_t made;
+	static void (*made)(struct workload * w, uint64_t size);
+	static uint64_t made_size;
 
-	if (made != table_bytes) {
+	if (made != model || made_size != size) {
 		drop(&w);
-		snprintf(w.name, sizeof w.name, "%lluKiB", (unsigned long long)table_bytes / 1024);
-		model_sweep(&w, table_bytes);
+		snprintf(w.name, sizeof w.name, "%llu", (unsigned long long)number);
+		model(&w, size);
 		build(&w, false);
-		made = table_bytes;
+		made = model;
+		made_size = size;
 	}
 	return &w;
+}
+
+const struct workload *workload_sweep(uint64_t table_bytes)
+{
+	return last_of(model_sweep, table_bytes, table_bytes / 1024);
+}
+
+const struct workload *workload_pages(uint64_t pages)
+{
+	return last_of(model_pages, pages, pages);
+}
+
+const struct workload *workload_tables(uint64_t tables)
+{
+	return last_of(model_tables, tables, tables);
 }
 
 /* ---- Lists ---- */

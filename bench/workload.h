@@ -8,7 +8,8 @@
  *   W3  262,144 pages of 4 KiB, scattered over the lower half.
  *   W4  64 GiB from 0xffff888000000000: even GiB one 1 GiB page, odd GiB 2 MiB pages, one in eight
  *       of them broken into 4 KiB pages, one in eight of these a hole.
- *   and for the plot: 4 KiB pages to shuffled frames, with tables of a given size.
+ *   and for the plots: 4 KiB pages to shuffled frames, with tables of a given size or number, or
+ *   one page a table.
  *
  * Data frames need not exist: they have physical addresses behind the image.
  */
@@ -82,8 +83,12 @@ bool workload_is_small(void);
 /* Made when first asked for, then kept. `huge`: its image in huge pages of the host. */
 const struct workload *workload_get(enum workload_id id, bool huge);
 const char *workload_name(enum workload_id id);
-/* Tables of `table_bytes` in all; the last one asked for is kept. */
+/* Tables of `table_bytes` in all; the last one asked for is kept, here and below. */
 const struct workload *workload_sweep(uint64_t table_bytes);
+/* So many 4 KiB pages, one after the other, to shuffled frames. */
+const struct workload *workload_pages(uint64_t pages);
+/* At most so many tables, with one page in each of the last ones. */
+const struct workload *workload_tables(uint64_t tables);
 const struct list *workload_list(const struct workload *w, enum order order);
 
 bool workload_next(const struct workload *w, struct cursor *cursor, struct leaf *leaf);
@@ -101,5 +106,7 @@ void model_w2(struct workload *w);
 void model_w3(struct workload *w);
 void model_w4(struct workload *w);
 void model_sweep(struct workload *w, uint64_t table_bytes);
+void model_pages(struct workload *w, uint64_t pages);
+void model_tables(struct workload *w, uint64_t tables);
 
 #endif
