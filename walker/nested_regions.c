@@ -130,7 +130,7 @@ static bool advance_inside(struct pw_nested_regions *regions, struct pw_nested_r
 	pw_pa last = regions->gpa_last;
 
 	if (!regions->has_piece) {
-		regions->has_piece = pw_regions_next(&regions->inner, &regions->piece);
+		regions->has_piece = pw_regions_fill(&regions->inner, &regions->piece, 1) > 0;
 		if (!regions->has_piece && regions->inner.status != PW_OK)
 			return end_early(
 				regions, regions->inner.status, va_of(regions, regions->gpa));
@@ -160,9 +160,11 @@ static bool advance(struct pw_nested_regions *regions, struct pw_nested_region *
 	const struct pw_region *from = &regions->from;
 	struct pw_nested_region next;
 
-	/* What stage 2 has read counts against stage 1 too. */
+	/* What stage 2 has read counts against stage 1 too. One by one: nothing read ahead may use
+	 * up what the stage 2 of the regions before needs.
+	 */
 	regions->outer.budget = regions->outer.it.reads + left(regions);
-	if (!pw_regions_next(&regions->outer, &regions->from)) {
+	if (!pw_regions_fill(&regions->outer, &regions->from, 1)) {
 		regions->done = true;
 		regions->status = regions->outer.status;
 		regions->position = regions->outer.position;

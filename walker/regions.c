@@ -7,6 +7,7 @@
 #include "entry.h"
 #include "iter.h"
 #include "kernels.h"
+#include "list.h"
 #include "memo.h"
 
 void *memset(void *to, int byte, size_t bytes);
@@ -19,7 +20,7 @@ void *memset(void *to, int byte, size_t bytes);
 #define FEW            512
 #define AGAIN          PW_BIT(20)
 #define DEFAULT_BUDGET PW_BIT(26)
-/* Shorter lists than this are filled to the last place, without vector code. */
+/* Vector code needs room that shorter lists would miss. */
 #define LONG_LIST      32
 #define SLOTS_MAX      (SIZE_MAX < UINT32_MAX ? SIZE_MAX : UINT32_MAX)
 
@@ -65,63 +66,20 @@ void pw_regions_begin(struct pw_regions *regions, const struct pw_space *space, 
 
 /* ---- Growing the last region ---- */
 
-/*
- * Where the list goes. The last region stands in it, and may still grow, until it is full: then
- * either that region was pushed out of it, or it is cut, and the last one is to be taken back.
- */
-struct list {
-	struct pw_region *first, *next, *end;
-	bool full, cut;
-};
-
-/* The region that may still grow, if there is one. */
-static struct pw_region *last_of(const struct pw_regions *regions, const struct list *list)
-{
-	return regions->has_pending ? list->next - 1 : NULL;
-}
-
-static void append(struct pw_regions *regions, struct list *list, const struct pw_region *region)
-{
-	if (list->next == list->end) {
-		regions->pending = *region;
-		list->full = true;
-	} else {
-		*list->next++ = *region;
-	}
-	regions->has_pending = true;
-}
-
-static bool follows(const struct pw_region *region, enum pw_region_kind kind, pw_va first)
-{
-	return region && region->kind == kind && region->last + 1 == first;
-}
-
 /* Entries that may still be read. */
 static uint64_t left(const struct pw_regions *regions)
 {
 	return regions->budget > regions->it.reads ? regions->budget - regions->it.reads : 0;
 }
 
-/* With vector code: lists that are long enough are cut where a vector's regions have no room. */
-static uint64_t scan_vectors(
-	const struct pw_kernels *kernels, struct list *list, struct pw_scan *scan)
-{
-	uint64_t count = 0;
-
-	if (scan->end - scan->next >= PW_SCAN_ROOM)
-		count = kernels->scan(scan);
-	list->cut = count < scan->count && scan->end - scan->next < PW_SCAN_ROOM;
-	list->full = list->cut;
-	return count;
-}
-
 /* Takes pages and holes of a table of that level. Returns how many. */
 static uint64_t scan(
-	struct pw_regions *regions, struct list *list, struct pw_scan *scan, unsigned level)
+	struct pw_regions *regions, struct pw_list *list, struct pw_scan *scan, unsigned level)
 {
 	const struct pw_space *s = regions->it.space;
 	const struct pw_kernels *kernels = s->memory->kernels;
-	uint64_t count;
+	ptrdiff_t room = 1;
+	uint64_t count = 0;
 
 	if (scan->count > left(regions))
 		scan->count = left(regions);
@@ -135,10 +93,11 @@ static uint64_t scan(
 	scan->open = regions->has_pending;
 	scan->next = list->next;
 	scan->end = list->end;
-	if (kernels && list->end - list->first >= LONG_LIST && pw_has_words(s->format))
-		count = scan_vectors(kernels, list, scan);
-	else
+	if (!kernels || list->end - list->first < LONG_LIST || !pw_has_words(s->format))
 		count = pw_scan_plain(scan);
+	else if (list->end - list->next >= (room = PW_SCAN_ROOM))
+		count = kernels->scan(scan);
+	list->cut = count < scan->count && list->end - scan->next < room;
 	list->next = scan->next;
 	regions->has_pending = scan->open;
 	regions->items += scan->pages;
@@ -146,7 +105,7 @@ static uint64_t scan(
 }
 
 /* Goes on behind the page or hole that was just stepped over. */
-static void scan_on(struct pw_regions *regions, struct list *list)
+static void scan_on(struct pw_regions *regions, struct pw_list *list)
 {
 	struct pw_iter *it = &regions->it;
 	unsigned level = it->level;
@@ -167,10 +126,10 @@ static void scan_on(struct pw_regions *regions, struct list *list)
 	regions->resume = list->cut;
 }
 
-static void page(struct pw_regions *regions, struct list *list)
+static void page(struct pw_regions *regions, struct pw_list *list)
 {
 	const struct pw_iter *it = &regions->it;
-	struct pw_region *last = last_of(regions, list);
+	struct pw_region *last = pw_list_last(regions, list);
 	struct pw_region next = {
 		.first = it->first,
 		.last = it->last,
@@ -182,17 +141,17 @@ static void page(struct pw_regions *regions, struct list *list)
 	};
 
 	regions->items++;
-	if (follows(last, PW_REGION_MAPPED, it->first) && last->page_size == it->page_size &&
+	if (pw_follows(last, PW_REGION_MAPPED, it->first) && last->page_size == it->page_size &&
 		last->grant == it->grant && last->pa + (it->first - last->first) == it->pa)
 		last->last = it->last;
 	else
-		append(regions, list, &next);
+		pw_list_append(regions, list, &next);
 }
 
-static void bad_or_lost(struct pw_regions *regions, struct list *list)
+static void bad_or_lost(struct pw_regions *regions, struct pw_list *list)
 {
 	const struct pw_iter *it = &regions->it;
-	struct pw_region *last = last_of(regions, list);
+	struct pw_region *last = pw_list_last(regions, list);
 	struct pw_region next = {
 		.first = it->first,
 		.last = it->last,
@@ -202,11 +161,11 @@ static void bad_or_lost(struct pw_regions *regions, struct list *list)
 	};
 
 	regions->items++;
-	if (next.kind == PW_REGION_LOST && follows(last, PW_REGION_LOST, it->first) &&
+	if (next.kind == PW_REGION_LOST && pw_follows(last, PW_REGION_LOST, it->first) &&
 		last->level == it->level && last->entry == it->entry)
 		last->last = it->last;
 	else
-		append(regions, list, &next);
+		pw_list_append(regions, list, &next);
 }
 
 /* ---- Repetitions ---- */
@@ -234,10 +193,10 @@ static bool continues_run(struct pw_regions *regions, uint64_t role, bool whole)
  * one table everything from the run's first entry on repeats with the entry's period, so a region
  * can go on as long as its source lies inside the run and wholly before the region.
  */
-static void repetition(struct pw_regions *regions, pw_va source, bool in_run, struct list *list)
+static void repetition(struct pw_regions *regions, pw_va source, bool in_run, struct pw_list *list)
 {
 	const struct pw_iter *it = &regions->it;
-	struct pw_region *last = last_of(regions, list);
+	struct pw_region *last = pw_list_last(regions, list);
 	pw_va run = regions->run[it->level].first, size = it->last - it->first;
 	struct pw_region next = {
 		.first = it->first,
@@ -247,7 +206,7 @@ static void repetition(struct pw_regions *regions, pw_va source, bool in_run, st
 		.repeats = in_run ? run : source,
 	};
 
-	if (follows(last, PW_REGION_REPEATS, it->first)) {
+	if (pw_follows(last, PW_REGION_REPEATS, it->first)) {
 		pw_va here = last->repeats + (it->first - last->first);
 
 		if (here + size < last->first && (here == source || (in_run && here >= run))) {
@@ -255,7 +214,7 @@ static void repetition(struct pw_regions *regions, pw_va source, bool in_run, st
 			return;
 		}
 	}
-	append(regions, list, &next);
+	pw_list_append(regions, list, &next);
 }
 
 static bool is_whole(const struct pw_iter *it)
@@ -295,7 +254,7 @@ static void leave(struct pw_regions *regions)
 
 /* A last table that lies in the walk and in the first window as a whole needs no steps. */
 static void scan_table(struct pw_regions *regions, const struct pw_memo *as, uint64_t and_fold,
-	uint64_t or_fold, struct list *list)
+	uint64_t or_fold, struct pw_list *list)
 {
 	struct pw_iter *it = &regions->it;
 	const struct pw_space *s = it->space;
@@ -319,7 +278,7 @@ static void scan_table(struct pw_regions *regions, const struct pw_memo *as, uin
 	pw_iter_skip(it);
 }
 
-static void table(struct pw_regions *regions, struct list *list)
+static void table(struct pw_regions *regions, struct pw_list *list)
 {
 	struct pw_iter *it = &regions->it;
 	unsigned below = it->level - 1u;
@@ -355,13 +314,12 @@ static void table(struct pw_regions *regions, struct list *list)
 
 /* ---- The list ---- */
 
-static void advance(struct pw_regions *regions, struct list *list)
+static void advance(struct pw_regions *regions, struct pw_list *list)
 {
 	switch (pw_iter_next(&regions->it)) {
 	case PW_STEP_PAGE:
 		page(regions, list);
-		if (!list->full)
-			scan_on(regions, list);
+		scan_on(regions, list);
 		break;
 	case PW_STEP_HOLE:
 		scan_on(regions, list);
@@ -388,32 +346,67 @@ static bool is_spent(struct pw_regions *regions)
 	       pw_iter_reads_next(&regions->it, &regions->position);
 }
 
-size_t pw_regions_fill(struct pw_regions *regions, struct pw_region *to, size_t max)
+static size_t fill(struct pw_regions *regions, struct pw_list *list)
 {
-	struct list list = {.first = to, .next = to, .end = to + max};
-
-	if (!max)
-		return 0;
 	if (regions->has_pending)
-		*list.next++ = regions->pending;
+		*list->next++ = regions->pending;
 	if (regions->resume && !is_spent(regions))
-		scan_on(regions, &list);
-	while (!regions->done && !list.full) {
-		if (is_spent(regions)) {
+		scan_on(regions, list);
+	while (!regions->done && !list->cut) {
+		if (list->next == list->end) {
+			list->cut = true;
+		} else if (is_spent(regions)) {
 			regions->done = true;
 			regions->status = PW_E_BUDGET;
 		} else {
-			advance(regions, &list);
+			advance(regions, list);
 		}
 	}
-	if (list.cut)
-		regions->pending = *--list.next;
-	else if (!list.full)
+	if (list->cut)
+		regions->pending = *--list->next;
+	else
 		regions->has_pending = false;
-	return (size_t)(list.next - to);
+	return (size_t)(list->next - list->first);
+}
+
+/* One at a time, nothing read ahead. */
+static size_t fill_one(struct pw_regions *regions, struct pw_region *region)
+{
+	struct pw_region two[2];
+	struct pw_list list = {.first = two, .next = two, .end = two + 2};
+	size_t count = fill(regions, &list);
+
+	if (count > 0)
+		*region = two[0];
+	if (count == 2) { /* the last one of all */
+		regions->pending = two[1];
+		regions->has_pending = true;
+		count = 1;
+	}
+	return count;
+}
+
+size_t pw_regions_fill(struct pw_regions *regions, struct pw_region *to, size_t max)
+{
+	struct pw_list list = {.first = to, .next = to, .end = to + max};
+	size_t count;
+
+	for (count = 0; count < max && regions->ready_at < regions->ready_count; count++)
+		to[count] = regions->ready[regions->ready_at++];
+	if (count > 0 || max == 0)
+		return count;
+	return max == 1 ? fill_one(regions, to) : fill(regions, &list);
 }
 
 bool pw_regions_next(struct pw_regions *regions, struct pw_region *region)
 {
-	return pw_regions_fill(regions, region, 1) == 1;
+	if (regions->ready_at == regions->ready_count) {
+		regions->ready_count =
+			(uint8_t)pw_regions_fill(regions, regions->ready, PW_REGIONS_READY);
+		regions->ready_at = 0;
+		if (!regions->ready_count)
+			return false;
+	}
+	*region = regions->ready[regions->ready_at++];
+	return true;
 }

@@ -69,6 +69,9 @@ struct pw_ahead {
 	uint64_t tables[8];
 };
 
+/* So many regions pw_regions_next() lists ahead of what it hands out. */
+#define PW_REGIONS_READY 16
+
 /*
  * An enumeration in progress; it belongs to one thread. Read `status` and `position` after
  * pw_regions_next() has returned false; the rest is private.
@@ -80,7 +83,9 @@ struct pw_regions {
 	bool expand;           /* list every page, no REPEATS; set it after pw_regions_begin() */
 
 	struct pw_iter it;
-	struct pw_region pending; /* may still grow; between calls */
+	struct pw_region pending;                 /* may still grow; between calls */
+	struct pw_region ready[PW_REGIONS_READY]; /* for pw_regions_next() */
+	uint8_t ready_at, ready_count;
 	bool has_pending, done;
 	bool resume; /* a scan was cut short: it goes on behind the iterator's step */
 	struct pw_sieve sieve[PW_MAX_LEVELS];
@@ -121,14 +126,17 @@ struct pw_regions {
 PW_API void pw_regions_begin(struct pw_regions *regions, const struct pw_space *space, pw_va first,
 	pw_va last, void *scratch, size_t scratch_bytes);
 
-/* The next region in *region; false when there is none: then look at regions->status. */
+/*
+ * The next region in *region; false when there is none: then look at regions->status. Entries are
+ * read some regions ahead.
+ */
 PW_API PW_NODISCARD bool pw_regions_next(struct pw_regions *regions, struct pw_region *region);
 
 /*
  * The next regions in list[], at most `max`, which is at least 1. Returns how many: as many as go
  * at once, 0 only at the end, then look at regions->status. The same regions as by
- * pw_regions_next(), with which calls may be mixed, but several times as fast where they are small.
- * Fastest with room for some hundred, aligned to 64 bytes.
+ * pw_regions_next(), with which calls may be mixed, but faster where they are small: fastest with
+ * room for some hundred, aligned to 64 bytes. With room for one nothing is read ahead.
  */
 PW_API PW_NODISCARD size_t pw_regions_fill(
 	struct pw_regions *regions, struct pw_region *list, size_t max);
