@@ -162,14 +162,36 @@ static void return_from_interrupt(struct shadow_host *host, struct event *e)
 	e->frame->rsp = words[3];
 }
 
+/*
+ * The address of [register] or [register + 8 bits]; returns its bytes in the code. A SIB byte is
+ * needed for RSP and R12, and then without an index. SDM vol. 2A, "ModR/M and SIB Bytes".
+ */
+static unsigned memory_operand(struct event *e, const uint8_t *code, unsigned rex, uint64_t *va)
+{
+	unsigned mod = code[0] >> 6, base = code[0] & 7, bytes = 1;
+
+	if (base == 4) {
+		base = code[bytes++];
+		cr_assert((base >> 3 & 7) == 4 && !(rex & 2), "an index in SIB %#x", base);
+		base &= 7;
+	}
+	cr_assert(mod == 1 || (mod == 0 && base != 5), "ModR/M %#x", code[0]);
+	*va = *reg(e, base | (rex & 1) << 3);
+	if (mod == 1)
+		*va += (uint64_t)(int8_t)code[bytes++];
+	return bytes;
+}
+
 static void instruction(struct shadow_host *host, struct event *e)
 {
 	uint8_t code[8];
-	unsigned at = 0, rex = 0;
+	unsigned at = 0, rex = 0, modrm;
+	uint64_t va;
 
 	read_guest(host, e->frame->rip, code, sizeof code);
 	if ((code[0] & 0xf0) == 0x40)
 		rex = code[at++];
+	modrm = code[at + 2];
 	host->emulated++;
 	if (code[at] == 0xee || code[at] == 0xef) {
 		port_out(host, e, e->regs.rdx & 0xffff, code[at] == 0xee ? 1 : 4);
@@ -184,14 +206,10 @@ static void instruction(struct shadow_host *host, struct event *e)
 		move_control(host, e, code[at + 1] == 0x22, code[at + 2] >> 3 & 7,
 			reg(e, (code[at + 2] & 7) | (rex & 1) << 3));
 		at += 3;
-	} else if (code[at] == 0x0f && code[at + 1] == 0x01 && code[at + 2] < 0x80 &&
-		   (code[at + 2] & 7) != 4 && (code[at + 2] & 0xc7) != 5) {
-		uint64_t va = *reg(e, (code[at + 2] & 7) | (rex & 1) << 3);
-		bool offset = code[at + 2] & 0x40;
-
-		group_7(host, code[at + 2] >> 3 & 7,
-			va + (offset ? (uint64_t)(int8_t)code[at + 3] : 0));
-		at += offset ? 4 : 3;
+	} else if (code[at] == 0x0f && code[at + 1] == 0x01) {
+		at += 2;
+		at += memory_operand(e, code + at, rex, &va);
+		group_7(host, modrm >> 3 & 7, va);
 	} else {
 		cr_assert(false, "%02x %02x %02x %02x at %#llx", code[0], code[1], code[2], code[3],
 			(unsigned long long)e->frame->rip);
