@@ -63,7 +63,7 @@ struct world {
 	struct pw_shadow shadow;
 	struct pw_shadow_root roots[WORLD_ROOTS];
 	struct pw_shadow_use uses[WORLD_USES];
-	uint8_t tables[WORLD_TABLES * 4096];
+	_Alignas(8) uint8_t tables[WORLD_TABLES * 4096];
 	bool taken[WORLD_TABLES];
 	unsigned table_max, tables_out, pool_errors;
 	struct pw_window window;
