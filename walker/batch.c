@@ -98,7 +98,7 @@ PW_INLINE void group_step(const struct pw_space *s, const struct pw_plan *plan, 
 		g->entry[i] = PW_HOST_BIG ? __builtin_bswap64(e) : e; /* as in the window */
 		g->fold[i] &= e ^ XD;
 		g->level[i] = (uint16_t)(g->level[i] - down);
-		self ^= (self ^ (uintptr_t)(host + next)) & -(uintptr_t)down;
+		self ^= (self ^ ((uintptr_t)host + (uintptr_t)next)) & -(uintptr_t)down;
 		if (PW_UNLIKELY(next >= s->window_reach))
 			self = (uintptr_t)&hole;
 		g->at[i] = (const pw_word *)self;

@@ -69,6 +69,8 @@ static inline VECTOR void begin(
 	w->level[v] = splat(3);
 	w->live[v] = lanes & _mm512_cmpeq_epi64_mask(extended, va) &
 		     _mm512_cmplt_epu64_mask(w->offset[v], b->reach);
+	/* A walk that does not begin may be anywhere: it stays at the window's first entry. */
+	w->offset[v] = _mm512_maskz_mov_epi64(w->live[v], w->offset[v]);
 }
 
 /* Reads the entries of a level. Walks that have ended keep theirs; to fold it again is nothing. */
