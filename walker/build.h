@@ -24,6 +24,7 @@ struct pw_wish {
 	unsigned type;       /* memory-type index */
 	bool type_given;
 	bool global;
+	uint64_t software; /* bits of the entry */
 };
 
 /* Tables taken for the splits at the two ends of a range. */
@@ -112,6 +113,13 @@ PW_NODISCARD enum pw_status pw_build_reserve(struct pw_build *b);
 PW_NODISCARD enum pw_status pw_build_finish(struct pw_build *b);
 
 /* ---- Entries as the format has them (build_entry.c) ---- */
+
+/* Bits that builders know, in a combination that means something. */
+bool pw_are_rights(pw_rights rights);
+/* The memory-type index asked for, or PW_CANNOT. */
+unsigned pw_type_of(const struct pw_format *format, pw_rights rights);
+/* The software value as bits of a page; false if there are too few. */
+bool pw_software_of(const struct pw_format *format, pw_rights rights, uint64_t *bits);
 
 /* Sets wish and leaf. PW_E_ARGUMENT, PW_E_RIGHTS. */
 PW_NODISCARD enum pw_status pw_build_wish(struct pw_build *b, pw_rights rights);

@@ -56,7 +56,7 @@ uint64_t pw_leaf_of(const struct pw_build *b, const struct pw_page *shape)
 		mask |= bit;
 		set |= b->wish.type >> i & 1 ? bit : 0;
 	}
-	return (shape->bits & ~mask) | set;
+	return (shape->bits & ~mask) | set | b->wish.software;
 }
 
 /* The entry at address 0 is a page of this shape that says the wish, and the hardware takes it. */
@@ -102,14 +102,50 @@ struct pw_change pw_widening(struct pw_build *b, unsigned level)
 	return b->widening[level];
 }
 
+bool pw_are_rights(pw_rights rights)
+{
+	const pw_rights known = PW_RIGHTS_MASK | PW_GLOBAL | PW_MEM_MASK | PW_MEM_INDEX_MASK |
+				PW_IPAT | PW_SOFTWARE_MASK;
+
+	return !(rights & ~known) &&
+	       (!(rights & PW_MEM_INDEX_MASK) || (rights & PW_MEM_MASK) == PW_MEM_INDEX(0));
+}
+
+unsigned pw_type_of(const struct pw_format *format, pw_rights rights)
+{
+	unsigned type = format->encode_type[(rights & PW_MEM_MASK) >> PW_MEM_SHIFT];
+
+	if ((rights & PW_MEM_MASK) == PW_MEM_INDEX(0))
+		type = (rights & PW_MEM_INDEX_MASK) >> PW_MEM_INDEX_SHIFT;
+	if (type == PW_CANNOT || !(rights & PW_IPAT))
+		return type;
+	return format->ignore_pat ? type | format->ignore_pat : PW_CANNOT;
+}
+
+bool pw_software_of(const struct pw_format *format, pw_rights rights, uint64_t *bits)
+{
+	uint64_t left = format->software;
+
+	*bits = 0;
+	for (pw_rights value = rights >> PW_SOFTWARE_SHIFT; value; value >>= 1) {
+		if (value & 1)
+			*bits |= left & (~left + 1);
+		if (!left)
+			return false;
+		left &= left - 1;
+	}
+	return true;
+}
+
 enum pw_status pw_build_wish(struct pw_build *b, pw_rights rights)
 {
 	unsigned attributes = b->format->encode[rights & PW_RIGHTS_MASK];
-	unsigned type = b->format->encode_type[(rights & PW_MEM_MASK) >> PW_MEM_SHIFT];
+	unsigned type = pw_type_of(b->format, rights);
 
-	if (rights & ~(PW_RIGHTS_MASK | PW_GLOBAL | PW_MEM_MASK))
+	if (!pw_are_rights(rights))
 		return PW_E_ARGUMENT;
-	if (attributes == PW_CANNOT || type == PW_CANNOT)
+	if (attributes == PW_CANNOT || type == PW_CANNOT ||
+		!pw_software_of(b->format, rights, &b->wish.software))
 		return PW_E_RIGHTS;
 	b->has_wish = true;
 	b->wish.attributes = attributes;

@@ -252,6 +252,9 @@ enum pw_status pw_protect(const struct pw_space *space, pw_va va, uint64_t size,
 	struct pw_build b;
 	enum pw_status status = pw_build_begin(&b, space, va, size, flush);
 
+	/* What it keeps it cannot be told to be. */
+	if (rights & PW_SOFTWARE_MASK || (rights & PW_IPAT && !(rights & PW_MEM_MASK)))
+		return PW_E_ARGUMENT;
 	if (status == PW_OK)
 		status = pw_build_wish(&b, rights);
 	if (status != PW_OK)

@@ -176,3 +176,13 @@ uint64_t pw_entry_page_size(const struct pw_format *format, unsigned level, uint
 		return 0;
 	return PW_BIT(pw_shape(&format->level[level], entry)->size_log2);
 }
+
+uint64_t pw_entry_software(const struct pw_format *format, uint64_t entry)
+{
+	uint64_t value = 0;
+	unsigned n = 0;
+
+	for (uint64_t left = format->software; left; left &= left - 1, n++)
+		value |= (uint64_t)((entry & left & (~left + 1)) != 0) << n;
+	return value;
+}

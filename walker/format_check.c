@@ -36,6 +36,10 @@ static const char *check_header(const struct pw_format *f)
 		return "address_left is not 0 to 63";
 	if (f->key_bits > 4 || f->key_bit + f->key_bits > 8u * f->entry_bytes)
 		return "the protection key is outside the entry, or wider than 4 bits";
+	if (f->software & (~PW_LOW(8u * f->entry_bytes) | PW_LOW(f->key_bits) << f->key_bit))
+		return "software bits are outside the entry, or in the protection key";
+	if (f->ignore_pat >> PW_TYPE_BITS)
+		return "ignore_pat is wider than a memory-type index";
 	return NULL;
 }
 
@@ -111,6 +115,9 @@ static const char *check_page(
 	}
 	others |= shape->bits | shape->mask | shape->accessed | shape->dirty | shape->global |
 		  shape->global_clear;
+	if (f->software & (field | others | shape->dirty_clear | shape->reserved |
+				  row->present_all | row->present_any | row->table_mask))
+		return "a software bit of a page is in use";
 	if (field & (others | shape->reserved))
 		return "a page's address field overlaps other bits";
 	if (others & shape->reserved)

@@ -7,6 +7,7 @@
 #define HARNESS_BUILD_WORLD_H
 
 #include "flat_map.h"
+#include "page_attributes.h"
 #include "random.h"
 #include "slow_walk.h"
 #include "test_memory.h"
@@ -34,7 +35,6 @@ struct world {
 	struct pw_flush_range ranges[WORLD_RANGES];
 	struct pw_freed_table freed[WORLD_FREED];
 	unsigned top_page; /* the highest level whose pages the model can hold */
-	uint64_t software; /* a bit of page entries that is the software's */
 	/* The cells of the last operation, and those that changed, as one range. */
 	uint64_t from, count;
 	/* Flushed by world_flush_now() while the operation ran. */
@@ -83,8 +83,10 @@ static inline const char *world_difference(
 		return "rights";
 	if (r->global != !!(cell->rights & PW_GLOBAL))
 		return "global";
-	if (w->software && !!(r->entry & w->software) != cell->software)
-		return "software bit";
+	if (page_software(w->format, r->entry) != cell->software)
+		return "software value";
+	if (page_type(w->format, r->page_size, r->entry) != cell->type)
+		return "memory type";
 	if (w->format->family != PW_FAMILY_X86 && w->format->family != PW_FAMILY_EPT &&
 		w->format->family != PW_FAMILY_NPT)
 		return NULL;
@@ -187,7 +189,8 @@ static inline void world_check_listed(const struct world *w)
 	for (uint64_t i = w->from; i < w->from + w->count; i++) {
 		const struct flat_cell *now = &w->model.cells[i], *old = &w->before.cells[i];
 
-		if (old->mapped && (!now->mapped || now->rights != old->rights))
+		if (old->mapped &&
+			(!now->mapped || now->rights != old->rights || now->type != old->type))
 			cr_assert(world_is_listed(w, flat_map_va(&w->model, i)),
 				"%s: a stale translation is not in the flush list",
 				w->format->name);
@@ -217,21 +220,6 @@ static inline uint64_t world_block_cells(const struct world *w, unsigned level)
 
 /* ---- The world ---- */
 
-static inline uint64_t world_software_bit(const struct pw_format *format)
-{
-	switch (format->family) {
-	case PW_FAMILY_X86:
-	case PW_FAMILY_NPT:
-		return UINT64_C(1) << 9;
-	case PW_FAMILY_EPT:
-		return UINT64_C(1) << 52;
-	case PW_FAMILY_RISCV:
-		return UINT64_C(1) << 8;
-	default:
-		return format->va_bits > 32 ? UINT64_C(1) << 55 : 0;
-	}
-}
-
 /* A range that holds a few of the largest pages, and crosses the level above. */
 static inline void world_begin_model(struct world *w)
 {
@@ -251,6 +239,7 @@ static inline void world_begin_model(struct world *w)
 	flat_map_begin(&w->model, first, UINT64_C(1) << f->level[0].shift,
 		3 * world_block_cells(w, level));
 	flat_map_begin(&w->before, first, w->model.page, w->model.count);
+	w->model.ordinary = (uint8_t)page_ordinary_type(f);
 }
 
 static inline void world_begin(
@@ -266,7 +255,6 @@ static inline void world_begin(
 	cr_assert(slow_config_tables(&w->config, format->name, root));
 	w->config.ept_ad = true;
 	w->memory = (struct slow_memory){w->tm.bytes, w->tm.base, w->tm.size, false, NULL};
-	w->software = world_software_bit(format);
 	w->marks = format->family == PW_FAMILY_X86 || format->family == PW_FAMILY_EPT;
 	world_begin_model(w);
 	w->flush = (struct pw_flush){.ranges = w->ranges,

@@ -24,13 +24,26 @@ bool flat_map_is_empty(const struct flat_map *map, uint64_t cell, uint64_t count
 	return true;
 }
 
+static uint16_t kept(pw_rights rights)
+{
+	return (uint16_t)(rights & (PW_RIGHTS_MASK | PW_GLOBAL));
+}
+
+static uint8_t type_of(pw_rights rights)
+{
+	return (uint8_t)(rights >> 11 & 31);
+}
+
 bool flat_map_map(struct flat_map *map, uint64_t cell, uint64_t count, pw_pa pa, pw_rights rights)
 {
 	if (!flat_map_is_empty(map, cell, count))
 		return false;
 	for (uint64_t i = 0; i < count; i++)
-		map->cells[cell + i] = (struct flat_cell){
-			.pa = pa + i * map->page, .rights = (uint16_t)rights, .mapped = true};
+		map->cells[cell + i] = (struct flat_cell){.pa = pa + i * map->page,
+			.rights = kept(rights),
+			.software = (uint16_t)(rights >> 16),
+			.type = rights & PW_MEM_MASK ? type_of(rights) : map->ordinary,
+			.mapped = true};
 	return true;
 }
 
@@ -50,10 +63,14 @@ uint64_t flat_map_protect(struct flat_map *map, uint64_t cell, uint64_t count, p
 	uint64_t changed = 0;
 
 	for (uint64_t i = cell; i < cell + count; i++) {
-		if (!map->cells[i].mapped)
+		struct flat_cell *c = &map->cells[i];
+		uint8_t type = rights & PW_MEM_MASK ? type_of(rights) : c->type;
+
+		if (!c->mapped)
 			continue;
-		changed += map->cells[i].rights != rights;
-		map->cells[i].rights = (uint16_t)rights;
+		changed += c->rights != kept(rights) || c->type != type;
+		c->rights = kept(rights);
+		c->type = type;
 	}
 	return changed;
 }

@@ -11,19 +11,25 @@
 struct flat_cell {
 	pw_pa pa;
 	uint16_t rights; /* PW_R ... PW_U and PW_GLOBAL */
-	bool mapped, accessed, dirty, software;
+	uint16_t software;
+	uint8_t type; /* the memory-type index */
+	bool mapped, accessed, dirty;
 };
 
 struct flat_map {
 	pw_va first; /* of cell 0; the range does not wrap */
 	uint64_t page, count;
+	uint8_t ordinary; /* the memory-type index if none is asked for */
 	struct flat_cell *cells;
 };
 
 void flat_map_begin(struct flat_map *map, pw_va first, uint64_t page, uint64_t count);
 void flat_map_end(struct flat_map *map);
 
-/* Ranges are cells [cell, cell + count). Mapped cells stay as they are: false if there are any. */
+/*
+ * Ranges are cells [cell, cell + count). Mapped cells stay as they are: false if there are any.
+ * Memory types among the rights are PW_MEM_INDEX(n) or none.
+ */
 bool flat_map_map(struct flat_map *map, uint64_t cell, uint64_t count, pw_pa pa, pw_rights rights);
 /* Both return the number of cells that have changed or may have. */
 uint64_t flat_map_unmap(struct flat_map *map, uint64_t cell, uint64_t count);

@@ -4,86 +4,10 @@
  * model. After every operation: the tables say what the model says (by the slow twin), the flush
  * list covers what changed, no table is lost. Now and then an allocation fails.
  */
-#include "build_world.h"
+#include "build_choices.h"
 #include <stdio.h>
 
 /* ---- Operations ---- */
-
-static pw_rights random_rights(struct world *w)
-{
-	for (;;) {
-		pw_rights rights = (pw_rights)random_below(&w->random, 16);
-
-		if (w->format->encode[rights] == PW_CANNOT)
-			continue;
-		if ((w->format->level[0].page.global || w->format->level[0].page.global_clear) &&
-			random_once_in(&w->random, 3))
-			rights |= PW_GLOBAL;
-		return rights;
-	}
-}
-
-/* Ranges of all sizes, often such that they begin or end where a larger page does. */
-static void random_range(struct world *w)
-{
-	uint64_t all = w->model.count, align = world_block_cells(w, w->top_page), skew;
-
-	if (random_once_in(&w->random, 3))
-		align = world_block_cells(w, (unsigned)random_below(&w->random, w->top_page + 1));
-	w->from = random_below(&w->random, all);
-	w->count = 1 + random_below(&w->random, random_once_in(&w->random, 3) ? all : 2 * align);
-	skew = flat_map_va(&w->model, w->from) / w->model.page % align;
-	switch (random_below(&w->random, 4)) {
-	case 0: /* anywhere */
-		break;
-	case 1: /* a small piece */
-		w->count = 1 + random_below(&w->random, 20);
-		break;
-	default: /* whole larger pages */
-		w->from = skew > w->from ? w->from + align - skew : w->from - skew;
-		w->count = (w->count + align - 1) / align * align;
-		break;
-	}
-	if (w->from >= all)
-		w->from = 0;
-	if (w->count > all - w->from)
-		w->count = all - w->from;
-}
-
-/* Moves the range to a cell that is mapped, or to one that is not and as far as nothing is. */
-static void aim(struct world *w, bool mapped)
-{
-	for (unsigned i = 0; i < 50 && w->model.cells[w->from].mapped != mapped; i++)
-		w->from = random_below(&w->random, w->model.count);
-	if (w->count > w->model.count - w->from)
-		w->count = w->model.count - w->from;
-	if (mapped || w->model.cells[w->from].mapped)
-		return;
-	while (w->from && !w->model.cells[w->from - 1].mapped)
-		w->from--;
-	for (uint64_t i = 1; i < w->count; i++) {
-		if (w->model.cells[w->from + i].mapped)
-			w->count = i;
-	}
-}
-
-/* Most often such that large pages fit. */
-static pw_pa random_pa(struct world *w)
-{
-	uint64_t bits = w->format->pa_bits, size = w->count * w->model.page, big, pa;
-	pw_va va = flat_map_va(&w->model, w->from);
-
-	if (w->format->entry_bytes == 4 && bits > 32)
-		bits = 32;
-	if (bits > 46)
-		bits = 46;
-	pa = random_next(&w->random) & ((UINT64_C(1) << bits) - 1);
-	big = world_block_cells(w, w->top_page) * w->model.page;
-	if (random_once_in(&w->random, 4))
-		big = w->model.page;
-	pa = (pa & ~(big - 1)) | (va & (big - 1));
-	return (pa + (size - 1)) >> bits ? va & (big - 1) : pa;
-}
 
 /* As many tables are taken as was said before, and not one is missing. */
 static void limit_tables(struct world *w, enum pw_status status, const struct pw_needs *needs)
@@ -108,7 +32,7 @@ static enum pw_status do_map(struct world *w)
 {
 	pw_pa pa = random_pa(w);
 	pw_va va = flat_map_va(&w->model, w->from);
-	pw_rights rights = random_rights(w);
+	pw_rights rights = random_rights(w) | random_software(w);
 	uint64_t size = w->count * w->model.page, before = w->flush.tables_allocated;
 	struct pw_needs needs;
 	enum pw_status asked = pw_map_needs(&w->space, va, pa, size, rights, &needs), status;
@@ -255,7 +179,7 @@ static void touch(struct world *w)
 	if (w->format->family == PW_FAMILY_X86 || w->format->family == PW_FAMILY_EPT ||
 		w->format->family == PW_FAMILY_NPT)
 		bits = shape->accessed | (random_once_in(&w->random, 2) ? shape->dirty : 0);
-	bits |= random_once_in(&w->random, 2) ? w->software : 0;
+	bits |= random_next(&w->random) & page_software_mask(w->format);
 	test_memory_store(&w->tm, r.entry_pa, w->format->entry_bytes, r.entry | bits);
 	pages = r.page_size / w->model.page;
 	first = cell < pages ? 0 : cell - pages;
@@ -267,7 +191,7 @@ static void touch(struct world *w)
 			continue;
 		c->accessed |= (bits & shape->accessed) != 0;
 		c->dirty |= shape->dirty && (bits & shape->dirty) == shape->dirty;
-		c->software |= (bits & w->software) != 0;
+		c->software |= (uint16_t)page_software(w->format, bits);
 	}
 }
 

@@ -75,7 +75,8 @@ Test(build_refuse, rights)
 		{&pw_format_x86_64, PW_E_RIGHTS, 0},
 		{&pw_format_x86_64, PW_E_RIGHTS, PW_W},
 		{&pw_format_x86_64, PW_E_RIGHTS, PW_R | PW_MEM_WC},
-		{&pw_format_x86_64, PW_E_ARGUMENT, PW_R | (pw_rights)1 << 31},
+		{&pw_format_x86_64, PW_E_ARGUMENT, PW_R | (pw_rights)1 << PW_MEM_INDEX_SHIFT},
+		{&pw_format_x86_64, PW_E_RIGHTS, PW_R | PW_SOFTWARE(1 << 10)},
 		{&pw_format_x86_64, PW_OK, PW_R | PW_MEM_UC},
 		{&pw_format_x86_32, PW_E_RIGHTS, PW_R}, /* no XD there */
 		{&pw_format_ept_4, PW_E_RIGHTS, PW_W},

@@ -17,6 +17,8 @@
 #define ARM_SH_INNER PW_BITS(8, 9)
 #define ARM_NG       PW_BIT(11)
 #define ARM_DBM      PW_BIT(51)
+/* "Reserved for software use" in long descriptors, stage 1 and 2. Short ones have no such bits. */
+#define ARM_SOFTWARE PW_BITS(55, 58)
 
 /* ---- Long descriptors, stage 1 ---- */
 
@@ -116,7 +118,7 @@
 #define A64_FORMAT(name_, manual_, levels_, bits_)                                                 \
 	.name = (name_), .manual = (manual_), .family = PW_FAMILY_ARM, .levels = (levels_),        \
 	.va_bits = (bits_), .extension = PW_ZERO_EXTENDED, .pa_bits = 48, .entry_bytes = 8,        \
-	.reserved_above_pa = PW_BITS(12, 47)
+	.reserved_above_pa = PW_BITS(12, 47), .software = ARM_SOFTWARE
 
 #define A64_STAGE1                                                                                 \
 	.attribute_count = 4, .has_user = true, .attribute = ARM_ATTRIBUTES,                       \
@@ -211,6 +213,7 @@ const struct pw_format pw_format_armv7_lpae = {
 	.pa_bits = 40,
 	.entry_bytes = 8,
 	.reserved_above_pa = PW_BITS(12, 47),
+	.software = ARM_SOFTWARE,
 	.attribute_count = 4,
 	.has_user = true,
 	.attribute = ARM_ATTRIBUTES,

@@ -23,6 +23,12 @@
 #define EPT_XU       10
 #define EPT_ANY(xu_) ((xu_) == EPT_XU ? EPT_RWX | PW_BIT(EPT_XU) : EPT_RWX)
 
+/*
+ * Bits of a page that the hardware ignores whatever the controls are (SDM vol. 3C, "Format of an
+ * EPT Page-Table Entry that Maps a 4-KByte Page", and those of larger pages).
+ */
+#define EPT_IGNORED (PW_BIT(11) | PW_BITS(52, 56) | PW_BIT(59) | PW_BIT(62))
+
 #define EPT_PAGE(shift_, reserved_, bits_, xu_)                                                    \
 	{                                                                                          \
 		.address = PW_BITS(shift_, 51), .reserved = (reserved_),                           \
@@ -56,9 +62,9 @@
 #define EPT_HIERARCHY(levels_, va_bits_, xu_)                                                      \
 	.family = PW_FAMILY_EPT, .levels = (levels_), .va_bits = (va_bits_),                       \
 	.extension = PW_ZERO_EXTENDED, .pa_bits = 52, .entry_bytes = 8,                            \
-	.reserved_above_pa = PW_BITS(12, 51),                                                      \
+	.reserved_above_pa = PW_BITS(12, 51), .software = EPT_IGNORED,                             \
 	.attribute = {{PW_FOLD_AND, 0}, {PW_FOLD_AND, 1}, {PW_FOLD_AND, 2}, {PW_FOLD_AND, xu_}},   \
-	.encode_type = {6, 0, 1, 4, 5, 6, PW_CANNOT, PW_CANNOT},                                   \
+	.encode_type = {6, 0, 1, 4, 5, 6, PW_CANNOT, PW_CANNOT}, .ignore_pat = 8,                  \
 	.level = {                                                                                 \
 		{                                                                                  \
 			.shift = 12,                                                               \

@@ -32,7 +32,8 @@
 		.name = (name_), .manual = (manual_), .family = PW_FAMILY_NPT,                     \
 		.levels = (levels_), .va_bits = (va_bits_), .extension = PW_ZERO_EXTENDED,         \
 		.pa_bits = 52, .entry_bytes = 8, .attribute_count = 3, .has_user = false,          \
-		.reserved_above_pa = PW_BITS(12, 51), .attribute = X86_ATTRIBUTES,                 \
+		.reserved_above_pa = PW_BITS(12, 51), .software = X86_LONG_AVL,                    \
+		.attribute = X86_ATTRIBUTES,                                                       \
 		.grant = {[2] = PW_GRANT_ALL(PW_R | PW_X),                                         \
 			[3] = PW_GRANT_ALL(PW_R | PW_W | PW_X),                                    \
 			[6] = PW_GRANT_ALL(PW_R),                                                  \

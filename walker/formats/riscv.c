@@ -17,6 +17,7 @@
 #define RV_G   PW_BIT(5)
 #define RV_A   PW_BIT(6)
 #define RV_D   PW_BIT(7)
+#define RV_RSW PW_BITS(8, 9)
 
 /* Bitmaps over entry[5:0] = G U X W R V. */
 #define RV_EVERY_GUX   UINT64_C(0x0101010101010101)
@@ -91,8 +92,9 @@
 #define RV_FORMAT(name_, manual_, levels_, va_bits_, extension_, pa_bits_, bytes_, user_, above_)  \
 	.name = (name_), .manual = (manual_), .family = PW_FAMILY_RISCV, .levels = (levels_),      \
 	.va_bits = (va_bits_), .extension = (extension_), .pa_bits = (pa_bits_),                   \
-	.entry_bytes = (bytes_), .address_left = 2, .attribute_count = 4, .has_user = (user_),     \
-	.reserved_above_pa = (above_), .need_accessed = RV_A, .need_dirty = RV_D,                  \
+	.entry_bytes = (bytes_), .software = RV_RSW, .address_left = 2, .attribute_count = 4,      \
+	.has_user = (user_), .reserved_above_pa = (above_), .need_accessed = RV_A,                 \
+	.need_dirty = RV_D,                                                                        \
 	.attribute = {{PW_FOLD_PAGE, PW_NO_BIT}, {PW_FOLD_PAGE, PW_NO_BIT},                        \
 		{PW_FOLD_PAGE, PW_NO_BIT}, {PW_FOLD_PAGE, PW_NO_BIT}},                             \
 	.encode_type = {                                                                           \

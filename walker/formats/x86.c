@@ -30,8 +30,9 @@ const struct pw_format pw_format_x86_none = {
 		.name = "x86-32", .manual = "Intel SDM vol. 3A, 32-Bit Paging",                    \
 		.family = PW_FAMILY_X86, .levels = 2, .va_bits = 32,                               \
 		.extension = PW_ZERO_EXTENDED, .pa_bits = 40, .entry_bytes = 4,                    \
-		.attribute_count = 2, .has_user = true, .attribute = X86_ATTRIBUTES,               \
-		.grant = X86_GRANTS, .encode = X86_ENCODE_NO_XD, .encode_type = X86_ENCODE_TYPE,   \
+		.software = X86_AVL, .attribute_count = 2, .has_user = true,                       \
+		.attribute = X86_ATTRIBUTES, .grant = X86_GRANTS, .encode = X86_ENCODE_NO_XD,      \
+		.encode_type = X86_ENCODE_TYPE,                                                    \
 		.level = {                                                                         \
 			{                                                                          \
 				.shift = 12,                                                       \
@@ -85,6 +86,7 @@ const struct pw_format pw_format_x86_pae = {
 	.attribute_count = 3,
 	.has_user = true,
 	.reserved_above_pa = PW_BITS(12, 62),
+	.software = X86_AVL,
 	.attribute = X86_ATTRIBUTES,
 	.grant = X86_GRANTS,
 	.encode = X86_ENCODE,

@@ -102,14 +102,21 @@
 		0, 3, PW_CANNOT, 1, PW_CANNOT, 0, PW_CANNOT, PW_CANNOT                             \
 	}
 
+/*
+ * Ignored in every page: bits 11:9, in long mode bits 58:52 too (62:59 are the protection key). SDM
+ * vol. 3A, "Formats of CR3 and Paging-Structure Entries"; APM vol. 2, "AVL". PAE reserves 62:52.
+ */
+#define X86_AVL      PW_BITS(9, 11)
+#define X86_LONG_AVL (X86_AVL | PW_BITS(52, 58))
+
 #define X86_LONG(name_, manual_, levels_, va_bits_)                                                \
 	{                                                                                          \
 		.name = (name_), .manual = (manual_), .family = PW_FAMILY_X86,                     \
 		.levels = (levels_), .va_bits = (va_bits_), .extension = PW_SIGN_EXTENDED,         \
 		.pa_bits = 52, .entry_bytes = 8, .attribute_count = 3, .has_user = true,           \
 		.reserved_above_pa = PW_BITS(12, 51), .key_bit = 59, .key_bits = 4,                \
-		.attribute = X86_ATTRIBUTES, .grant = X86_GRANTS, .encode = X86_ENCODE,            \
-		.encode_type = X86_ENCODE_TYPE, .level = {                                         \
+		.software = X86_LONG_AVL, .attribute = X86_ATTRIBUTES, .grant = X86_GRANTS,        \
+		.encode = X86_ENCODE, .encode_type = X86_ENCODE_TYPE, .level = {                   \
 			X86_PTE,                                                                   \
 			X86_TABLES_OR_PAGES(21, PW_BITS(13, 20)),                                  \
 			X86_TABLES_OR_PAGES(30, PW_BITS(13, 29)),                                  \

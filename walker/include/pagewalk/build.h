@@ -99,9 +99,10 @@ PW_API PW_NODISCARD enum pw_status pw_root_create(
  * PW_NO_MEMORY: a table in the way is BAD or lost. PW_E_READ_ONLY. PW_E_ARGUMENT: unknown bits in
  * `rights`.
  *
- * PW_E_RIGHTS: the format cannot express the rights, the memory type or PW_GLOBAL; or a table entry
- * on the way denies the rights (x86 W or U clear, XD set) and serves addresses outside the range
- * too, whose rights must not change. Where it serves the range alone it is made to grant them.
+ * PW_E_RIGHTS: the format cannot express the rights, the memory type, PW_IPAT, the software value
+ * or PW_GLOBAL; or a table entry on the way denies the rights (x86 W or U clear, XD set) and serves
+ * addresses outside the range too, whose rights must not change. Where it serves the range alone it
+ * is made to grant them.
  */
 PW_API PW_NODISCARD enum pw_status pw_map(const struct pw_space *space, pw_va va, pw_pa pa,
 	uint64_t size, pw_rights rights, struct pw_flush *flush);
@@ -149,6 +150,7 @@ PW_API PW_NODISCARD enum pw_status pw_unmap(
  * Replaces the rights of every page in the range, and whether it is global, keeping address,
  * Accessed, Dirty, protection key and software bits; the memory type too if none is given. Holes
  * stay holes, and where all is as asked already nothing is written. Splits as pw_unmap() does.
+ * PW_E_ARGUMENT also for a software value, and for PW_IPAT without a memory type.
  *
  * Rights denied by a table entry: PW_E_RIGHTS or widened, as pw_map() has it. PW_RESERVED,
  * PW_NO_MEMORY: a BAD entry or a lost table anywhere in the range. Other statuses as pw_unmap() and

@@ -138,10 +138,14 @@ struct pw_format {
 	uint64_t need_accessed;    /* page bits whose absence makes the hardware fault on access, */
 	uint64_t need_dirty;       /* and on a write */
 	uint8_t key_bit, key_bits; /* protection key in pages: lowest bit and width; 0 bits: none */
+	uint64_t software;         /* bits of every page that the hardware leaves to software */
 	struct pw_attribute attribute[PW_MAX_ATTRIBUTES];
 	pw_grant grant[PW_RIGHTS_TABLE]; /* rights by folded attributes */
 	uint8_t encode[16];     /* the attributes that grant the rights R W X U, or PW_CANNOT */
-	uint8_t encode_type[8]; /* memory-type index of PW_MEM_... (0: ordinary), or PW_CANNOT */
+	uint8_t encode_type[8]; /* memory-type index of PW_MEM_... (0: ordinary; 6 and 7 name none),
+				   or PW_CANNOT */
+	uint8_t ignore_pat; /* bits of the index that leave out the guest's PAT (EPT: IPAT), 0: none
+			     */
 	struct pw_level level[PW_MAX_LEVELS]; /* level[0] is the last table */
 };
 
@@ -232,6 +236,11 @@ PW_API bool pw_entry_is_huge_page(const struct pw_format *format, unsigned level
 PW_API pw_pa pw_entry_address(const struct pw_format *format, unsigned level, uint64_t entry);
 /* Bytes that a PAGE maps; 0 for other kinds. */
 PW_API uint64_t pw_entry_page_size(const struct pw_format *format, unsigned level, uint64_t entry);
+/*
+ * What a PAGE's entry (of any level) holds in format->software, as one number: the lowest of these
+ * bits is bit 0. Builders take it as PW_SOFTWARE(n).
+ */
+PW_API uint64_t pw_entry_software(const struct pw_format *format, uint64_t entry);
 
 #ifdef __cplusplus
 }

@@ -108,21 +108,33 @@ typedef uint32_t pw_access;
  * PW_U if that is the user mode. For builders: the rights wanted, with a memory type and options.
  */
 typedef uint32_t pw_rights;
-#define PW_R           ((pw_rights)1 << 0)
-#define PW_W           ((pw_rights)1 << 1)
-#define PW_X           ((pw_rights)1 << 2)
-#define PW_U           ((pw_rights)1 << 3)
-#define PW_RIGHTS_MASK ((pw_rights)0xf)
+#define PW_R               ((pw_rights)1 << 0)
+#define PW_W               ((pw_rights)1 << 1)
+#define PW_X               ((pw_rights)1 << 2)
+#define PW_U               ((pw_rights)1 << 3)
+#define PW_RIGHTS_MASK     ((pw_rights)0xf)
 /* For builders: a global page (x86 G, RISC-V G, Arm !nG). */
-#define PW_GLOBAL      ((pw_rights)1 << 4)
+#define PW_GLOBAL          ((pw_rights)1 << 4)
 /* For builders: memory type; none given means the format's ordinary cacheable memory. */
-#define PW_MEM_SHIFT   8
-#define PW_MEM_MASK    ((pw_rights)7 << PW_MEM_SHIFT)
-#define PW_MEM_UC      ((pw_rights)1 << PW_MEM_SHIFT) /* uncached (Arm: Device-nGnRE) */
-#define PW_MEM_WC      ((pw_rights)2 << PW_MEM_SHIFT) /* write combining (Arm: Normal-NC) */
-#define PW_MEM_WT      ((pw_rights)3 << PW_MEM_SHIFT) /* write through */
-#define PW_MEM_WP      ((pw_rights)4 << PW_MEM_SHIFT) /* write protected */
-#define PW_MEM_WB      ((pw_rights)5 << PW_MEM_SHIFT) /* write back */
+#define PW_MEM_SHIFT       8
+#define PW_MEM_MASK        ((pw_rights)7 << PW_MEM_SHIFT)
+#define PW_MEM_UC          ((pw_rights)1 << PW_MEM_SHIFT) /* uncached (Arm: Device-nGnRE) */
+#define PW_MEM_WC          ((pw_rights)2 << PW_MEM_SHIFT) /* write combining (Arm: Normal-NC) */
+#define PW_MEM_WT          ((pw_rights)3 << PW_MEM_SHIFT) /* write through */
+#define PW_MEM_WP          ((pw_rights)4 << PW_MEM_SHIFT) /* write protected */
+#define PW_MEM_WB          ((pw_rights)5 << PW_MEM_SHIFT) /* write back */
+/* For builders: the memory type by the format's own index (struct pw_result.memory_type), 0 to 31:
+ * x86 PAT << 2 | PCD << 1 | PWT, EPT type | IPAT << 3, Arm AttrIndx or MemAttr. */
+#define PW_MEM_INDEX_SHIFT 11
+#define PW_MEM_INDEX_MASK  ((pw_rights)31 << PW_MEM_INDEX_SHIFT)
+#define PW_MEM_INDEX(n)                                                                            \
+	((pw_rights)7 << PW_MEM_SHIFT | ((pw_rights)(n) << PW_MEM_INDEX_SHIFT & PW_MEM_INDEX_MASK))
+/* For builders: beside a type, the guest's PAT does not count (EPT: IPAT). */
+#define PW_IPAT           ((pw_rights)1 << 7)
+/* For builders: a value for the bits that a page leaves to software; see pw_entry_software(). */
+#define PW_SOFTWARE_SHIFT 16
+#define PW_SOFTWARE_MASK  ((pw_rights)0xffff << PW_SOFTWARE_SHIFT)
+#define PW_SOFTWARE(n)    ((pw_rights)(n) << PW_SOFTWARE_SHIFT)
 
 /* What an entry is. */
 enum pw_kind {
