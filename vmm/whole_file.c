@@ -26,19 +26,23 @@ static bool write_all(int fd, const char *bytes, size_t count)
 	return true;
 }
 
-/* mkostemp() makes the file for its owner alone; a file has the rights that the umask leaves. */
-static bool open_up(int fd)
+/*
+ * mkostemp() makes the file for its owner alone; a new file has the rights that the umask leaves,
+ * and one that takes another's place has that one's.
+ */
+static bool open_up(int fd, const char *path)
 {
+	struct stat old;
 	mode_t mask = umask(0);
 
 	(void)umask(mask);
-	return fchmod(fd, 0666 & ~mask) == 0;
+	return fchmod(fd, stat(path, &old) == 0 ? old.st_mode & 0777 : 0666 & ~mask) == 0;
 }
 
 /* Everything is on the disk before the name is. */
-static bool fill(int fd, const void *bytes, size_t count)
+static bool fill(int fd, const char *path, const void *bytes, size_t count)
 {
-	bool good = write_all(fd, bytes, count) && open_up(fd) && fsync(fd) == 0;
+	bool good = write_all(fd, bytes, count) && open_up(fd, path) && fsync(fd) == 0;
 	int error = errno;
 
 	if (close(fd) != 0 && good)
@@ -47,10 +51,20 @@ static bool fill(int fd, const void *bytes, size_t count)
 	return good;
 }
 
-bool whole_file_write(const char *path, const void *bytes, size_t count)
+/* The name of a new file beside the one that it will be. NULL: there is no memory. */
+static char *temporary_name(const char *path)
 {
 	size_t size = strlen(path) + sizeof ".XXXXXX";
-	char *temporary = malloc(size);
+	char *name = malloc(size);
+
+	if (name != NULL)
+		(void)snprintf(name, size, "%s.XXXXXX", path);
+	return name;
+}
+
+static bool replace(const char *path, const void *bytes, size_t count)
+{
+	char *temporary = temporary_name(path);
 	bool good;
 	int fd;
 
@@ -58,14 +72,39 @@ bool whole_file_write(const char *path, const void *bytes, size_t count)
 		output_out_of_memory();
 		return false;
 	}
-	(void)snprintf(temporary, size, "%s.XXXXXX", path);
 	fd = mkostemp(temporary, O_CLOEXEC);
-	good = fd >= 0 && fill(fd, bytes, count) && rename(temporary, path) == 0;
+	good = fd >= 0 && fill(fd, path, bytes, count) && rename(temporary, path) == 0;
 	if (!good) {
 		output_complain("cannot write '%s': %s", path, strerror(errno));
 		if (fd >= 0)
 			(void)unlink(temporary);
 	}
 	free(temporary);
+	return good;
+}
+
+/* The rename would put a file in the place of a device, a pipe, or a link. */
+static bool is_replaceable(const char *path)
+{
+	struct stat about;
+
+	if (stat(path, &about) != 0 || S_ISREG(about.st_mode))
+		return true;
+	output_complain("cannot write '%s': it is %s", path,
+		S_ISDIR(about.st_mode) ? "a directory" : "no regular file");
+	return false;
+}
+
+bool whole_file_write(const char *path, const void *bytes, size_t count)
+{
+	char *target;
+	bool good;
+
+	if (!is_replaceable(path))
+		return false;
+	/* NULL: there is no such file yet. */
+	target = realpath(path, NULL);
+	good = replace(target != NULL ? target : path, bytes, count);
+	free(target);
 	return good;
 }

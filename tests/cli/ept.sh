@@ -88,6 +88,25 @@ fi
 
 expect 3 "a map that is not there" pagewalk ept -o ept.img none.map
 expect 3 "an image that cannot be written" pagewalk ept -o none/ept.img guest.map
+
+# What is no regular file is not put out of the way by one.
+mkfifo fifo
+expect 3 "an image in the place of a pipe" pagewalk ept -o fifo guest.map
+names "'fifo': it is no regular file" "... says so"
+if [ -p fifo ]; then ok "... and the pipe stays"; else bad "... and the pipe stays" "$(ls -l fifo)"; fi
+expect 3 "an image in the place of a directory" pagewalk ept -o . guest.map
+mkdir elsewhere
+echo old >elsewhere/real.img
+chmod 640 elsewhere/real.img
+ln -s elsewhere/real.img link.img
+expect 0 "an image behind a link" pagewalk ept -o link.img guest.map
+if [ -L link.img ] && cmp -s before.img elsewhere/real.img; then ok "... the link leads to it"; else
+  bad "... the link leads to it" "$(ls -l link.img elsewhere)"
+fi
+if [ "$(stat -c %a elsewhere/real.img)" = 640 ]; then ok "... with the rights it had"; else
+  bad "... with the rights it had" "$(ls -l elsewhere)"
+fi
+
 expect 2 "no --output" pagewalk ept guest.map
 expect 2 "no map" pagewalk ept -o ept.img
 expect 2 "a base that is no table's" pagewalk ept --base 0x1001 -o ept.img guest.map
