@@ -28,7 +28,9 @@ void output_begin(void)
 	for (int fd = 0; fd <= STDERR_FILENO; fd++)
 		if (fcntl(fd, F_GETFD) == -1 && errno == EBADF)
 			(void)open("/dev/null", modes[fd]);
+	/* A pipe without a reader, and the limit of file sizes, become errors of write(). */
 	(void)sigaction(SIGPIPE, &ignore, NULL);
+	(void)sigaction(SIGXFSZ, &ignore, NULL);
 	(void)setvbuf(stdout, stdout_buffer, _IOFBF, sizeof stdout_buffer);
 }
 

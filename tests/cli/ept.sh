@@ -107,6 +107,15 @@ if [ "$(stat -c %a elsewhere/real.img)" = 640 ]; then ok "... with the rights it
   bad "... with the rights it had" "$(ls -l elsewhere)"
 fi
 
+# The limit of file sizes: an error, not the end, and nothing is left.
+status=0
+(ulimit -f 1 && exec pagewalk ept -o limit.img guest.map) 2>"$scratch/err" >"$scratch/out" || status=$?
+if [ "$status" -eq 3 ] && [ -z "$(find . -name 'limit.img*')" ]; then
+  ok "an image above the limit of file sizes"
+else
+  bad "an image above the limit of file sizes: exit status $status" "$(ls -l)"
+fi
+
 expect 2 "no --output" pagewalk ept guest.map
 expect 2 "no map" pagewalk ept -o ept.img
 expect 2 "a base that is no table's" pagewalk ept --base 0x1001 -o ept.img guest.map
