@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* pagewalk translate: addresses, one by one. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -217,8 +218,9 @@ static int answer_stdin(const struct job *job)
 		if (flush)
 			output_flush();
 	}
-	if (ferror(stdin)) {
-		output_complain("cannot read the addresses from stdin");
+	/* Also a line that memory does not hold, which is no error of the stream. */
+	if (!feof(stdin) && !output_failed()) {
+		output_complain("cannot read the addresses from stdin: %s", strerror(errno));
 		worst = EXIT_SOURCE;
 	}
 	free(line);

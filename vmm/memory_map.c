@@ -178,7 +178,8 @@ static int read_lines(struct memory_map *map, FILE *file)
 		if (status == EXIT_DATA && has && !append(map, &room, &range))
 			status = EXIT_SOURCE;
 	}
-	if (status == EXIT_DATA && ferror(file)) {
+	/* Also a line that memory does not hold, which is no error of the stream. */
+	if (status == EXIT_DATA && !feof(file)) {
 		output_complain("cannot read '%s': %s", map->path, strerror(errno));
 		status = EXIT_SOURCE;
 	}

@@ -82,6 +82,19 @@ names() {
   fi
 }
 
+# expect_tight STATUS CLAIM COMMAND...: expect, in 300 MB of address space. A build with sanitizers
+# takes more for itself.
+expect_tight() {
+  if ! (ulimit -v 300000 && pagewalk formats) >"$scratch/out" 2>&1; then
+    skip "$2: the command does not start in so little memory"
+    return
+  fi
+  tight=$(ulimit -S -v)
+  ulimit -S -v 300000
+  expect "$@"
+  ulimit -S -v "$tight"
+}
+
 # prints TEXT CLAIM: the last command printed exactly that.
 prints() {
   if [ "$(cat "$scratch/out")" = "$1" ]; then

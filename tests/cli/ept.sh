@@ -88,6 +88,7 @@ fi
 
 expect 3 "a map that is not there" pagewalk ept -o ept.img none.map
 expect 3 "an image that cannot be written" pagewalk ept -o none/ept.img guest.map
+expect_tight 3 "a line of a map that never ends" pagewalk ept -o ept.img /dev/zero
 
 # What is no regular file is not put out of the way by one.
 mkfifo fifo

@@ -73,5 +73,6 @@ fi
 
 expect 3 "a stdin that is closed" pagewalk translate --cr3 0x1000 guest.img - <&-
 expect 3 "a stdin that is a directory" pagewalk translate --cr3 0x1000 guest.img - </
+expect_tight 3 "a line of stdin that never ends" pagewalk translate --cr3 0x1000 guest.img - </dev/zero
 
 finish
