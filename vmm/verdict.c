@@ -41,10 +41,14 @@ static pw_grant grant_of(const struct pw_format *format, const struct pw_trace_s
 	return format->grant[value];
 }
 
+static bool by_user(const struct translation *t)
+{
+	return (t->access & PW_ACCESS_USER) && !(t->access & PW_ACCESS_IMPLICIT);
+}
+
 static bool is_enough(const struct translation *t, pw_grant grant)
 {
-	bool user = t->access & PW_ACCESS_USER;
-	pw_rights rights = user ? pw_grant_user(grant) : pw_grant_supervisor(grant);
+	pw_rights rights = by_user(t) ? pw_grant_user(grant) : pw_grant_supervisor(grant);
 
 	switch (t->result.rule) {
 	case PW_RULE_SUPERVISOR_PAGE:
@@ -60,6 +64,31 @@ static bool is_enough(const struct translation *t, pw_grant grant)
 	}
 }
 
+/* x86: a shadow stack takes R/W = 1 in every table entry, R/W = 0 and D = 1 in the page. */
+static bool is_shadow_stack(const struct translation *t, const struct pw_trace_step *step)
+{
+	const struct pw_format *format = t->space->format;
+	bool w = step->entry >> format->attribute[0].table_bit & 1;
+	bool u = step->entry >> format->attribute[1].table_bit & 1;
+
+	if (by_user(t) && !u)
+		return false;
+	return step->kind == PW_TABLE
+		       ? w
+		       : !w && step->entry & entry_shape(format, step->level, step->entry)->dirty;
+}
+
+/* As refusing_step() says it; a supervisor's stack in a user page is refused for the page. */
+static int refusing_shadow_stack(const struct translation *t)
+{
+	int last = (int)t->step_count - 1;
+
+	for (int i = 0; i < last && is_shadow_stack(t, &t->steps[last]); i++)
+		if (!is_shadow_stack(t, &t->steps[i]))
+			return i;
+	return last;
+}
+
 /*
  * If the page's own entry grants what was asked for, the table entry nearest to the root that
  * takes it away; otherwise the page's.
@@ -69,6 +98,8 @@ static int refusing_step(const struct translation *t)
 	const struct pw_format *format = t->space->format;
 	int last = (int)t->step_count - 1;
 
+	if (t->result.rule == PW_RULE_SHADOW_STACK)
+		return refusing_shadow_stack(t);
 	if (!is_enough(t, grant_of(format, &t->steps[last], NULL)))
 		return last;
 	for (int i = 0; i < last; i++)

@@ -15,6 +15,14 @@ entry encrypted.img 0x2000 0 0x800000003027
 entry encrypted.img 0x3000 0 0x800000004027
 entry encrypted.img 0x3000 1 0x800000100027
 entry encrypted.img 0x4000 3 0x800000005025
+# What an upper entry takes away: the right to write, from a page that could be a shadow stack and
+# from one of the supervisor.
+blank upper.img 0x6000
+entry upper.img 0x1000 0 0x2027
+entry upper.img 0x2000 0 0x3025
+entry upper.img 0x3000 0 0x4027
+entry upper.img 0x4000 0 0x5065
+entry upper.img 0x4000 1 0x5063
 transcript "$here/access.expected"
 
 expect 2 "--user where there are no users" \
