@@ -42,12 +42,12 @@ static error_t check(const struct ept_args *args)
 		return args_wrong("MAP is missing: a file that describes the guest's memory");
 	if (args->output == NULL)
 		return args_wrong("--output is missing: the image to write");
-	if (args->base % TABLE_BYTES != 0 || args->base > UINT64_MAX - ROOM)
-		return args_wrong("--base 0x%" PRIx64 " is not the address of a table", args->base);
 	if (args->levels != 4 && args->levels != 5)
 		return args_wrong("--levels is 4 or 5");
 	if (args->maxphyaddr < 32 || args->maxphyaddr > 52)
 		return args_wrong("--maxphyaddr is 32 to 52");
+	if (args->base % TABLE_BYTES != 0 || args->base >> args->maxphyaddr != 0)
+		return args_wrong("--base 0x%" PRIx64 " is not the address of a table", args->base);
 	if (args->npt && args->accessed_dirty)
 		return args_wrong("--accessed-dirty: NPT always has these flags");
 	return 0;

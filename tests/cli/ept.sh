@@ -120,6 +120,11 @@ fi
 expect 2 "no --output" pagewalk ept guest.map
 expect 2 "no map" pagewalk ept -o ept.img
 expect 2 "a base that is no table's" pagewalk ept --base 0x1001 -o ept.img guest.map
+for bits in 36 52; do
+  expect 2 "a base of more than $bits bits" pagewalk ept --maxphyaddr $bits \
+    --base "0x$(printf '%x' $((1 << bits)))" -o ept.img guest.map
+  names "--base 0x" "... names it"
+done
 expect 2 "six levels" pagewalk ept --levels 6 -o ept.img guest.map
 expect 2 "--nested without a root" pagewalk translate --cr3 0x1000 --nested ept-4 ept.img 0
 expect 2 "--nested of a first stage" \
