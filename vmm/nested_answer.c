@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "fields.h"
+#include "translation.h"
 
 const char *nested_text(const struct pw_space *stage1, const struct pw_space *stage2,
 	const struct pw_nested_result *r, char *text, size_t size)
@@ -68,6 +69,8 @@ static void put_report(
 		code = guest;
 	if (code != NULL && r->code_known != 0)
 		field_address(record, code, r->code);
+	if (r->exit == PW_EXIT_GUEST && r->stage1.flags & PW_RESULT_GP)
+		field_number(record, "vector", VECTOR_GP);
 	if (names[r->exit].address != NULL && r->address_known)
 		field_address(record, names[r->exit].address, r->address);
 	if (r->exit == PW_EXIT_RISCV_GUEST)

@@ -10,8 +10,6 @@
 #include "entry_bits.h"
 #include "fields.h"
 
-#define VECTOR_GP 13
-
 void translation_make(
 	struct translation *translation, const struct pw_space *space, pw_va va, pw_access access)
 {

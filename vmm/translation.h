@@ -8,6 +8,9 @@
 #include <jansson.h>
 #include <pagewalk/translate.h>
 
+/* x86: the vector of a fault that is no page fault. */
+#define VECTOR_GP 13
+
 /* The space must stay. */
 struct translation {
 	const struct pw_space *space;
