@@ -125,7 +125,8 @@ static enum pw_status plan_cut(struct pw_build *b, struct cut *cut)
 	for (;;) {
 		const struct pw_level *row = pw_row(b, cut->level);
 
-		if (row->span.size_log2 && !is_beginning(cut->at, row->span.size_log2))
+		if (pw_has_spans(b->space, cut->level) &&
+			!is_beginning(cut->at, row->span.size_log2))
 			status = each_of_span(b, cut, false);
 		if (status != PW_OK || is_beginning(cut->at, row->shift))
 			return status;
@@ -246,7 +247,7 @@ static void commit_cut(struct pw_build *b, pw_va at)
 	for (;;) {
 		const struct pw_level *row = pw_row(b, cut.level);
 
-		if (row->span.size_log2 && !is_beginning(at, row->span.size_log2))
+		if (pw_has_spans(b->space, cut.level) && !is_beginning(at, row->span.size_log2))
 			(void)each_of_span(b, &cut, true);
 		if (is_beginning(at, row->shift) ||
 			!pw_peek_at(b, &cut.table, pw_index(row, at), &entry))

@@ -104,7 +104,7 @@ static void keep(const struct pw_build *b, struct harvest *h)
 {
 	bool small = h->run.level == 0;
 
-	if (pw_row(b, h->run.level)->span.size_log2) {
+	if (pw_has_spans(b->space, h->run.level)) {
 		spread(b, &h->run, h->take.accessed);
 		spread(b, &h->run, h->take.dirty);
 		pw_count_marks(&h->take);

@@ -66,8 +66,9 @@ static bool is_simple(const struct pw_build *b, const struct pw_run *run)
 	const struct pw_level *row = pw_row(b, run->level);
 
 	return run->level == 0 && run->table->host && pw_is_plain(b->format) &&
-	       !row->span.size_log2 && pw_dirty_flag(b->format, &row->page) == row->page.dirty &&
-	       row->page.dirty && (row->present_all || row->present_any);
+	       !pw_has_spans(b->space, 0) &&
+	       pw_dirty_flag(b->format, &row->page) == row->page.dirty && row->page.dirty &&
+	       (row->present_all || row->present_any);
 }
 
 void pw_count_marks(struct pw_take *take)

@@ -57,7 +57,7 @@ bool pw_protect_is_uniform(const struct pw_build *b, const struct pw_common *sur
 	const struct pw_level *row = pw_row(b, 0);
 	const struct pw_page *shape = &row->page;
 
-	if (row->span.size_log2 || survey->some & b->space->reserved_page[0])
+	if (pw_has_spans(b->space, 0) || survey->some & b->space->reserved_page[0])
 		return false;
 	if (shape->illegal_low6 && ((survey->some ^ survey->all) & 63))
 		return false;
@@ -218,7 +218,7 @@ static bool has_cuts(const struct pw_build *b)
 		if (b->need[i])
 			return true;
 	}
-	return pw_row(b, 0)->span.size_log2 != 0;
+	return pw_has_spans(b->space, 0);
 }
 
 /* Both ends are planned; everything else is planned first, or swept where that is as good. */

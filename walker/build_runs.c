@@ -181,14 +181,15 @@ uint64_t pw_change_run(const struct pw_build *b, const struct pw_run *run)
 	unsigned bytes = format->entry_bytes;
 	char *at = run->table->host + run->index * bytes;
 	uint64_t done = 0, different = 0, count = 0;
+	bool spans = pw_has_spans(b->space, run->level);
 
-	if (kernels && !row->span.size_log2 && presence_of(row, &presence)) {
+	if (kernels && !spans && presence_of(row, &presence)) {
 		different = kernels->change((void *)at, run->count,
 			run->all_present ? NULL : &presence, run->change.keep, run->change.set);
 		return different ? run->count : 0;
 	}
 #if defined(__GNUC__)
-	if (pw_is_plain(format) && !row->span.size_log2) {
+	if (pw_is_plain(format) && !spans) {
 		done = change_vectors(row, run, at, run->count, &different);
 		count = different ? done : 0;
 	}

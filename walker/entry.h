@@ -102,6 +102,14 @@ PW_INLINE const struct pw_page *pw_shape(const struct pw_level *level, uint64_t 
 	return &level->page;
 }
 
+/* Pages of this level may span several entries, by the format and by the rules of the space. */
+PW_INLINE bool pw_has_spans(const struct pw_space *space, unsigned level)
+{
+	const struct pw_page *span = &space->format->level[level].span;
+
+	return span->size_log2 && !(space->reserved_span[level] & span->value);
+}
+
 /* A present TABLE entry that the hardware would refuse. */
 PW_INLINE bool pw_table_is_bad(
 	const struct pw_space *space, const struct pw_level *level, unsigned number, uint64_t entry)

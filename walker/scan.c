@@ -111,7 +111,7 @@ void pw_sieve_make(const struct pw_space *space, unsigned level, struct pw_sieve
 	free = sieve->address & ~reserved;
 	sieve->counts = free & ~(free + (free & -free));
 	if (!set_table(row, sieve) || !page->size_log2 || page->size_log2 != row->shift ||
-		row->span.size_log2 || page->high[0].mask || page->high[1].mask ||
+		pw_has_spans(space, level) || page->high[0].mask || page->high[1].mask ||
 		(sieve->want & reserved) || (free & -free) << sieve->left != PW_BIT(row->shift)) {
 		no_pages(sieve);
 		return;

@@ -167,6 +167,10 @@ static void apply_riscv(struct pw_space *space, const struct pw_rules *rules)
 	}
 	if (rules->riscv_hardware_ad)
 		space->need_accessed = space->need_dirty = 0;
+	/* N, which pages of one entry never have. */
+	if (!rules->riscv_napot)
+		space->reserved_span[0] |=
+			space->format->level[0].span.value & space->format->level[0].page.reserved;
 }
 
 static void apply_arm(struct pw_space *space, const struct pw_rules *rules)

@@ -20,13 +20,16 @@
 struct fixture {
 	struct test_memory tm;
 	const struct pw_format *format;
+	struct pw_rules rules;
 	struct pw_space space;
 	struct pw_flush flush;
 	struct pw_flush_range ranges[FIXTURE_RANGES];
 	struct pw_freed_table freed[FIXTURE_FREED];
 };
 
-static inline void fixture_begin(struct fixture *f, const struct pw_format *format, bool windows)
+/* The twin knows of these rules: riscv_napot. */
+static inline void fixture_begin_rules(struct fixture *f, const struct pw_format *format,
+	bool windows, const struct pw_rules *rules)
 {
 	pw_pa root;
 
@@ -35,11 +38,19 @@ static inline void fixture_begin(struct fixture *f, const struct pw_format *form
 	f->tm.big_endian = format->big_endian;
 	f->format = format;
 	cr_assert(pw_root_create(format, &f->tm.memory, &root) == PW_OK);
-	cr_assert(pw_space_init(&f->space, format, root, &f->tm.memory) == PW_OK);
+	f->rules = *rules;
+	cr_assert(pw_space_init_rules(&f->space, format, root, &f->tm.memory, rules) == PW_OK);
 	f->flush.ranges = f->ranges;
 	f->flush.range_max = FIXTURE_RANGES;
 	f->flush.freed = f->freed;
 	f->flush.freed_max = FIXTURE_FREED;
+}
+
+static inline void fixture_begin(struct fixture *f, const struct pw_format *format, bool windows)
+{
+	const struct pw_rules rules = {.pa_bits = 0};
+
+	fixture_begin_rules(f, format, windows, &rules);
 }
 
 /* Everything that was given out is given back, nothing else was touched. */
@@ -69,6 +80,7 @@ static inline struct slow_result fixture_look(const struct fixture *f, pw_va va)
 
 	cr_assert(slow_config_tables(&config, f->format->name, f->space.root));
 	config.ept_ad = true;
+	config.riscv_svnapot = f->rules.riscv_napot;
 	slow_walk(&config, &memory, va, &any, &result);
 	return result;
 }

@@ -71,7 +71,7 @@ uint64_t random_page_entry(struct random *random, const struct pw_format *format
 		entry = (entry & ~LOW(10)) | (random_next(random) & LOW(8)) | 3;
 	if (format->family == PW_FAMILY_RISCV && format->entry_bytes == 8 &&
 		!random_once_in(random, 8))
-		entry &= LOW(54);
+		entry &= LOW(54) | shape->value;
 	if (!random_once_in(random, 8))
 		entry &= ~shape->reserved;
 	if (format->family == PW_FAMILY_EPT && !random_once_in(random, 8))

@@ -225,32 +225,16 @@ Test(build_harvest, part_of_a_huge_page)
 	fixture_end(&f);
 }
 
-/* Sv39 with Svnapot: pages of 64 KiB in sixteen entries. */
-static struct pw_format napot_format(void)
-{
-	struct pw_format format = pw_format_riscv_sv39;
-	struct pw_page *span = &format.level[0].span;
-
-	*span = format.level[0].page;
-	span->size_log2 = 16;
-	span->mask = UINT64_C(1) << 63 | UINT64_C(0xf) << 10;
-	span->value = UINT64_C(1) << 63 | UINT64_C(8) << 10;
-	span->address &= ~(UINT64_C(0xf) << 10);
-	span->reserved &= ~(UINT64_C(1) << 63);
-	return format;
-}
-
 /* One of the sixteen entries is marked: all of the page is. */
 Test(build_harvest, pages_that_span_entries)
 {
-	const struct pw_format format = napot_format();
+	const struct pw_rules rules = {.riscv_napot = true};
 	static struct fixture f;
 	uint64_t accessed[1] = {0}, dirty[1] = {0}, entry;
 	struct pw_marks h = {
 		.clear = PW_MARK_ACCESSED | PW_MARK_DIRTY, .accessed = accessed, .dirty = dirty};
 
-	cr_assert(pw_format_check(&format, NULL) == PW_OK);
-	fixture_begin(&f, &format, true);
+	fixture_begin_rules(&f, &pw_format_riscv_sv39, true, &rules);
 	cr_assert(pw_map(&f.space, 0, 0, 128 * KIB, RW, NULL) == PW_OK);
 	for (pw_va va = 64 * KIB; va < 128 * KIB; va += 4 * KIB) {
 		entry = (fixture_entry(&f, 64 * KIB) & 0x3ff & ~UINT64_C(0xc0)) |

@@ -186,11 +186,13 @@ static void other_guest(struct world *w, const struct pw_format *format, uint64_
 	struct pw_rules rules = {.riscv_sum = maybe(w),
 		.riscv_mxr = maybe(w),
 		.riscv_hardware_ad = maybe(w),
+		.riscv_napot = maybe(w),
 		.arm_access_flag_fault = maybe(w)};
 
 	c->riscv_sum = rules.riscv_sum;
 	c->riscv_mxr = rules.riscv_mxr;
 	c->riscv_svade = !rules.riscv_hardware_ad;
+	c->riscv_svnapot = rules.riscv_napot;
 	c->arm_access_flag = rules.arm_access_flag_fault;
 	cr_assert(pw_space_init_rules(&w->one, format, root, &w->callbacks, &rules) == PW_OK);
 }
@@ -206,6 +208,7 @@ static void second_stage(struct world *w, const struct pw_format *format)
 		.npt_smep = maybe(w),
 		.npt_gmet = random_once_in(&w->random, 3),
 		.riscv_hardware_ad = maybe(w),
+		.riscv_napot = maybe(w),
 		.arm_access_flag_fault = maybe(w)};
 	struct slow_config *c = &w->pair.two;
 	uint64_t root = root_in(w, &w->tables, format);
@@ -216,6 +219,7 @@ static void second_stage(struct world *w, const struct pw_format *format)
 	c->ept_ad = !rules.ept_no_accessed_dirty;
 	c->npt_gmet = rules.npt_gmet;
 	c->riscv_svade = !rules.riscv_hardware_ad;
+	c->riscv_svnapot = rules.riscv_napot;
 	c->arm_access_flag = rules.arm_access_flag_fault;
 	if (format->family == PW_FAMILY_NPT)
 		c->efer_nxe = !rules.npt_no_execute_disable;

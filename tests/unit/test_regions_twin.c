@@ -43,7 +43,8 @@ static uint64_t ordinary_bits(const struct pw_format *format, const struct pw_pa
 static void fill(struct field *f, pw_pa table)
 {
 	const struct pw_level *row = &f->format->level[f->level];
-	const struct pw_page *shape = &row->page;
+	const struct pw_page *shape =
+		row->span.size_log2 && random_once_in(&f->random, 3) ? &row->span : &row->page;
 	uint64_t entry = 0, step = shape->address & -shape->address;
 	uint64_t field =
 		((UINT64_C(1) << f->pa_bits) - 1) >> f->format->address_left & shape->address;
@@ -69,7 +70,7 @@ static void fill(struct field *f, pw_pa table)
 static void random_space(struct field *f)
 {
 	const struct pw_format *format = f->format;
-	struct pw_rules rules = {.pa_bits = 0};
+	struct pw_rules rules = {.riscv_napot = random_once_in(&f->random, 2)};
 	pw_pa root, table;
 
 	memset(f->ram.bytes, 0, BYTES);
@@ -84,6 +85,7 @@ static void random_space(struct field *f)
 	table = ram_enter(&f->ram, format, root, f->first, f->level, 0);
 	f->last = f->first + 64 * pw_level_page_size(&format->level[f->level]) - 1;
 	cr_assert(twin_begin(&f->twin, format, root, &f->ram, false));
+	f->twin.config.riscv_svnapot = rules.riscv_napot;
 	if (random_once_in(&f->random, 2))
 		rules.pa_bits = (uint8_t)(32 + random_below(&f->random, 20));
 	if (rules.pa_bits)

@@ -147,6 +147,7 @@ static void tables_as_they_are(struct bench *bench, const struct pw_format *form
 	struct pw_rules rules = {.riscv_sum = random_once_in(&bench->random, 3),
 		.riscv_mxr = random_once_in(&bench->random, 3),
 		.riscv_hardware_ad = random_once_in(&bench->random, 3),
+		.riscv_napot = random_once_in(&bench->random, 2),
 		.arm_access_flag_fault = random_once_in(&bench->random, 3),
 		.arm_pan = random_once_in(&bench->random, 3),
 		.ept_no_execute_only = random_once_in(&bench->random, 3)};
@@ -163,6 +164,7 @@ static void tables_as_they_are(struct bench *bench, const struct pw_format *form
 	config.riscv_sum = rules.riscv_sum;
 	config.riscv_mxr = rules.riscv_mxr;
 	config.riscv_svade = !rules.riscv_hardware_ad;
+	config.riscv_svnapot = rules.riscv_napot;
 	config.arm_high = rules.arm_high;
 	config.arm_access_flag = rules.arm_access_flag_fault;
 	config.arm_pan = rules.arm_pan && arm64;

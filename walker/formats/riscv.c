@@ -5,8 +5,11 @@
  * access treated as one from user mode).
  *
  * An entry with R = W = X = 0 is a table; at level 0 the hardware refuses it. Refused are further:
- * W without R, bits 60:54 and, without Svpbmt and Svnapot, 63:61, A, D and U in a table entry, and
- * a superpage whose low page-number bits are not zero.
+ * W without R, bits 60:54 and, without Svpbmt, 62:61, A, D and U in a table entry, and a superpage
+ * whose low page-number bits are not zero.
+ *
+ * "Svnapot": N (bit 63) with ppn[3:0] = 1000 in a last table is one of 16 equal entries of a 64 KiB
+ * page; N with anything else is reserved. A space without rule `riscv_napot` refuses all of it.
  */
 #include "../bits.h"
 #include <pagewalk/format.h>
@@ -18,6 +21,7 @@
 #define RV_A   PW_BIT(6)
 #define RV_D   PW_BIT(7)
 #define RV_RSW PW_BITS(8, 9)
+#define RV_N   PW_BIT(63)
 
 /* Bitmaps over entry[5:0] = G U X W R V. */
 #define RV_EVERY_GUX   UINT64_C(0x0101010101010101)
@@ -25,36 +29,51 @@
 /* R = W = 0 and X = 0: bits 0 and 1 (V) of every group of sixteen. */
 #define RV_NO_RWX      (UINT64_C(0x0003000300030003))
 
+#define RV_PAGE(global_, shift_, top_)                                                             \
+	.address = PW_BITS((shift_)-2, top_), .accessed = RV_A, .dirty = RV_D,                     \
+	.global = (global_), .size_log2 = (shift_),                                                \
+	.right_bit = {1, 2, 3, 4, PW_NO_BIT, PW_NO_BIT},                                           \
+	.type_bit = {PW_NO_BIT, PW_NO_BIT, PW_NO_BIT, PW_NO_BIT, PW_NO_BIT}
+
 /*
  * `global_` is the G bit, which the guest stage ignores. PPN[0] starts at bit 10; `top_` is the
  * highest bit of the page number, `high_` what lies above.
  */
 #define RV_LEVEL(global_, shift_, index_, top_, high_, illegal_, mask_, value_)                    \
-	{                                                                                          \
-		.shift = (shift_), .index_bits = (index_), .present_all = RV_V,                    \
-		.table_mask = (mask_), .table_value = (value_),                                    \
-		.table_address = PW_BITS(10, top_),                                                \
-		.table_reserved = RV_A | RV_D | RV_U | (high_), .table_bits = RV_V, .fold = RV_G,  \
-		.page = {                                                                          \
-			.address = PW_BITS((shift_)-2, top_),                                      \
-			.reserved = (PW_BITS(10, (shift_)-2) & ~PW_BIT((shift_)-2)) | (high_),     \
-			.illegal_low6 = (illegal_),                                                \
-			.bits = RV_V | RV_A | RV_D,                                                \
-			.accessed = RV_A,                                                          \
-			.dirty = RV_D,                                                             \
-			.global = (global_),                                                       \
-			.size_log2 = (shift_),                                                     \
-			.right_bit = {1, 2, 3, 4, PW_NO_BIT, PW_NO_BIT},                           \
-			.type_bit = {PW_NO_BIT, PW_NO_BIT, PW_NO_BIT, PW_NO_BIT, PW_NO_BIT},       \
-		},                                                                                 \
+	.shift = (shift_), .index_bits = (index_), .present_all = RV_V, .table_mask = (mask_),     \
+	.table_value = (value_), .table_address = PW_BITS(10, top_),                               \
+	.table_reserved = RV_A | RV_D | RV_U | (high_), .table_bits = RV_V, .fold = RV_G,          \
+	.page = {                                                                                  \
+		.reserved = (PW_BITS(10, (shift_)-2) & ~PW_BIT((shift_)-2)) | (high_),             \
+		.illegal_low6 = (illegal_),                                                        \
+		.bits = RV_V | RV_A | RV_D,                                                        \
+		RV_PAGE(global_, shift_, top_),                                                    \
 	}
 
 #define RV_LAST(global_, index_, top_, high_)                                                      \
 	RV_LEVEL(global_, 12, index_, top_, high_, RV_W_WITHOUT_R | RV_NO_RWX, 0, 1)
+#define RV32_LAST(global_)                                                                         \
+	{                                                                                          \
+		RV_LAST(global_, 10, 31, 0)                                                        \
+	}
 #define RV_UPPER(global_, shift_, index_, top_, high_)                                             \
-	RV_LEVEL(global_, shift_, index_, top_, high_, RV_W_WITHOUT_R, RV_RWX, 0)
+	{                                                                                          \
+		RV_LEVEL(global_, shift_, index_, top_, high_, RV_W_WITHOUT_R, RV_RWX, 0)          \
+	}
 
-#define RV64_LAST(global_)                  RV_LAST(global_, 9, 53, PW_BITS(54, 63))
+/* With Svnapot's 64 KiB page: ppn[3:0] is bits 13:10. */
+#define RV64_LAST(global_)                                                                         \
+	{                                                                                          \
+		RV_LAST(global_, 9, 53, PW_BITS(54, 63)),                                          \
+			.span = {                                                                  \
+				.mask = RV_N | PW_BITS(10, 13),                                    \
+				.value = RV_N | PW_BIT(13),                                        \
+				.reserved = PW_BITS(54, 62),                                       \
+				.illegal_low6 = RV_W_WITHOUT_R | RV_NO_RWX,                        \
+				.bits = RV_N | PW_BIT(13) | RV_V | RV_A | RV_D,                    \
+				RV_PAGE(global_, 16, 53),                                          \
+			},                                                                         \
+	}
 #define RV64_UPPER(global_, shift_, index_) RV_UPPER(global_, shift_, index_, 53, PW_BITS(54, 63))
 
 /*
@@ -109,7 +128,7 @@ const struct pw_format pw_format_riscv_sv32 = {
 	RV_FORMAT("riscv-sv32", "RISC-V Privileged ISA, Sv32", 2, 32, PW_ZERO_EXTENDED, 34, 4, true,
 		PW_BITS(10, 31)),
 	RV_FIRST_STAGE,
-	.level = {RV_LAST(RV_G, 10, 31, 0), RV_UPPER(RV_G, 22, 10, 31, 0)},
+	.level = {RV32_LAST(RV_G), RV_UPPER(RV_G, 22, 10, 31, 0)},
 };
 
 const struct pw_format pw_format_riscv_sv39 = {
@@ -139,7 +158,7 @@ const struct pw_format pw_format_riscv_sv32x4 = {
 	RV_FORMAT("riscv-sv32x4", RV_GUEST_MANUAL, 2, 34, PW_ZERO_EXTENDED, 34, 4, false,
 		PW_BITS(10, 31)),
 	RV_GUEST_STAGE,
-	.level = {RV_LAST(0, 10, 31, 0), RV_UPPER(0, 22, 12, 31, 0)},
+	.level = {RV32_LAST(0), RV_UPPER(0, 22, 12, 31, 0)},
 };
 
 const struct pw_format pw_format_riscv_sv39x4 = {

@@ -65,7 +65,8 @@ struct pw_level {
 	uint64_t fold;       /* bits of a table entry here that count towards the folded rights */
 	struct pw_page page; /* the ordinary page */
 	struct pw_page span; /* a page that spans several entries of this level (Arm 64 KiB large
-				page, supersection; RISC-V NAPOT); tried before `page` */
+				page, supersection; RISC-V NAPOT); tried before `page`.
+				All of its entries are equal */
 };
 
 /* How an attribute is folded from the tables' entries and the page's. */

@@ -33,6 +33,7 @@ struct pw_rules {
 	bool riscv_sum;         /* sstatus.SUM: supervisor data accesses to user pages */
 	bool riscv_mxr;         /* sstatus.MXR: loads from executable pages */
 	bool riscv_hardware_ad; /* Svadu: A and D are set by hardware, no fault */
+	bool riscv_napot;       /* Svnapot: N = 1 makes 64 KiB pages, otherwise it is reserved */
 	bool arm_high;          /* root is TTBR1's: addresses have their upper bits set */
 	bool arm_access_flag_fault; /* AF = 0 faults (no hardware management of the Access flag) */
 	bool arm_pan;               /* PSTATE.PAN: no privileged data access to user pages */
