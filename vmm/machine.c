@@ -2,6 +2,7 @@
 /* Builds a machine around a guest: reads the files, then KVM, memory, devices, vCPUs. */
 #include <pagewalk_vmm/machine.h>
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,14 +26,21 @@ struct files {
 	struct vmm_module modules[VMM_MODULES_MAX];
 };
 
-/* "first second", or the first alone; the caller frees it. */
-static char *join(const char *first, const char *second)
+/*
+ * "path arguments", or the path alone; the caller frees it. Guests take the first word for the name
+ * and know no quoting, so a space within the path becomes an underscore.
+ */
+static char *command_line(const char *path, const char *arguments)
 {
-	size_t bytes = strlen(first) + (second ? strlen(second) + 1 : 0) + 1;
+	size_t bytes = strlen(path) + (arguments ? strlen(arguments) + 1 : 0) + 1;
 	char *text = malloc(bytes);
 
-	if (text)
-		snprintf(text, bytes, "%s%s%s", first, second ? " " : "", second ? second : "");
+	if (!text)
+		return NULL;
+	snprintf(text, bytes, "%s%s%s", path, arguments ? " " : "", arguments ? arguments : "");
+	for (size_t i = 0; path[i] != 0; i++)
+		if (isspace((unsigned char)path[i]))
+			text[i] = '_';
 	return text;
 }
 
@@ -52,7 +60,7 @@ static enum vmm_status read_module(struct vmm_machine *machine, const struct vmm
 	if (status != VMM_OK)
 		return status;
 	module->bytes = files->module_read[i];
-	module->text = files->module_text[i] = join(file->path, file->arguments);
+	module->text = files->module_text[i] = command_line(file->path, file->arguments);
 	return module->text ? VMM_OK : no_memory(machine);
 }
 
@@ -97,7 +105,7 @@ static enum vmm_status read_files(
 		status = check_boot_options(machine, config, files->multiboot);
 	if (status != VMM_OK)
 		return status;
-	files->command_line = join(config->guest ? config->guest : "guest", config->append);
+	files->command_line = command_line(config->guest ? config->guest : "guest", config->append);
 	if (!files->command_line)
 		return no_memory(machine);
 	for (unsigned i = 0; status == VMM_OK && i < config->module_count; i++)

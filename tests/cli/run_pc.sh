@@ -46,6 +46,10 @@ says "multiboot.elf root=/dev/ram  quiet'" "the command line comes behind the gu
 says "module 'first.mod', 20 bytes: the text of a module" "a module"
 says "module './second.mod', 0 bytes: " "... and an empty one"
 says "ram 0x100000 to 0x4000000" "the memory map has the 64 MiB"
+mkdir "a place" && cp "$guests/multiboot.elf" "a place/a guest.elf" && cp first.mod "a module"
+run 100 pagewalk run --timeout 90 --append quiet --module "a module" "a place/a guest.elf"
+says "'a_place/a_guest.elf quiet'" "spaces in its name do not end the name"
+says "module 'a_module', 20 bytes" "... nor in a module's"
 run 100 pagewalk run --timeout 90 --memory 16M "$guests/multiboot.elf"
 says "ram 0x100000 to 0x1000000" "... and what --memory says"
 

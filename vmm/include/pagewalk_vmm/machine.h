@@ -22,7 +22,10 @@
 extern "C" {
 #endif
 
-/* A module as a file. Its text is the path, followed by a space and the arguments if there are. */
+/*
+ * A module as a file. Its text is the path, with underscores for its spaces, followed by a space
+ * and the arguments if there are. A guest's command line is made likewise.
+ */
 struct vmm_module_file {
 	const char *path;
 	const char *arguments; /* or NULL */
