@@ -58,22 +58,11 @@ struct group {
 
 static const pw_word hole;
 
-PW_INLINE const pw_word *word_at(const char *host, uint64_t offset)
-{
-	return (const pw_word *)(const void *)(host + offset);
-}
-
 static void group_begin(const struct pw_space *s, const pw_va *va, unsigned count, struct group *g)
 {
-	const char *host = s->window.host;
-
 	for (unsigned i = 0; i < count; i++) {
-		struct pw_quick q;
-
-		g->at[i] = &hole;
-		if (PW_LIKELY(pw_quick_begin(s, va[i], &q) &&
-			      q.at - s->window.base < s->window_reach))
-			g->at[i] = word_at(host, q.at - s->window.base);
+		if (PW_UNLIKELY(!pw_quick_begin(s, va[i], &g->at[i])))
+			g->at[i] = &hole;
 		g->fold[i] = ~(uint64_t)0;
 		g->level[i] = 3;
 	}

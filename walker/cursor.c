@@ -66,7 +66,7 @@ static bool granting_pages(struct pw_cursor *c, const struct way *way)
 		uint64_t e = X86_P | (uint64_t)(i & 3) << 1 | (uint64_t)(i >> 2) << 63;
 		unsigned index = pw_quick_index(way->all & e, way->any | e);
 
-		c->hit[(e << 1 | e >> 63) & 15] |= c->space->quick_grant[index] << 32;
+		c->hit[pw_quick_index(e, e)] |= c->space->quick_grant[index] << 32;
 		if (!(c->space->quick_allowed[index] >> c->access & 1))
 			continue;
 		all &= e;

@@ -210,8 +210,7 @@ PW_INLINE void put(
 	r->stage1.page_size = one->offset + 1;
 	r->stage1.entry = one->entry;
 	r->stage1.entry_pa = one->entry_gpa;
-	pw_put_tail(&r->stage1, one->level,
-		(unsigned)(one->entry >> pw_row_x86_64.key_bit & PW_LOW(pw_row_x86_64.key_bits)),
+	pw_put_tail(&r->stage1, one->level, pw_quick_key(one->entry),
 		grant | pw_look(one->level, one->entry));
 	r->stage2.va = one->gpa;
 	r->stage2.pa = two->pa;

@@ -32,10 +32,8 @@ PW_INLINE void pw_make_plan(const struct pw_space *s, pw_access access, struct p
 	}
 	plan->page[3].check = 0; /* is never X86_P: there are no such pages */
 	for (unsigned i = 0; i < 16; i++) {
-		unsigned index = i >> 1 | (~i & 1) << 3;
-
-		plan->grant[i] = s->quick_grant[index] << 32;
-		plan->good[i] = s->quick_allowed[index] >> access & 1;
+		plan->grant[i] = s->quick_grant[i ^ 1] << 32;
+		plan->good[i] = s->quick_allowed[i ^ 1] >> access & 1;
 	}
 }
 

@@ -44,18 +44,19 @@ PW_INLINE uint64_t pw_look(unsigned level, uint64_t entry)
 }
 
 /*
- * The index into the space's quick tables: P, W and U of all entries, bits 0 to 2, ANDed, and XD,
- * bit 63, ORed. Without P nothing is allowed.
+ * The index into the space's quick tables, as they stand in an entry that is rotated: XD, bit 63,
+ * ORed over all entries, is bit 0; P, W and U, bits 0 to 2, ANDed, follow. Without P nothing is
+ * allowed.
  */
 PW_INLINE unsigned pw_quick_index(uint64_t and_fold, uint64_t or_fold)
 {
-	return (unsigned)(and_fold & 7) | (unsigned)(or_fold >> 63) << 3;
+	return (unsigned)(or_fold >> 63) | (unsigned)(and_fold << 1 & 14);
 }
 
 /* The same of a page whose folded attributes, W, U and XD, are given. */
 PW_INLINE unsigned pw_quick_index_of(unsigned attributes)
 {
-	return 1 | (attributes & 3) << 1 | (attributes & 4) << 1;
+	return attributes >> 2 | 2 | (attributes & 3) << 2;
 }
 
 /* What a packed grant must have for an access that the quick path serves. */
@@ -72,9 +73,10 @@ PW_INLINE uint32_t pw_quick_need(pw_access access)
 typedef uint64_t pw_pair __attribute__((aligned(8), may_alias));
 #endif
 
-#define PW_TAIL offsetof(struct pw_result, error_code)
+#define PW_TAIL   offsetof(struct pw_result, error_code)
+#define PW_KEY_AT 56 /* the bit of the first word where the key stands */
 _Static_assert(offsetof(struct pw_result, level) == PW_TAIL + 5 &&
-		       offsetof(struct pw_result, key) == PW_TAIL + 7 &&
+		       offsetof(struct pw_result, key) == PW_TAIL + PW_KEY_AT / 8 &&
 		       offsetof(struct pw_result, rights) == PW_TAIL + 8 &&
 		       offsetof(struct pw_result, implicit) == PW_TAIL + 11 &&
 		       offsetof(struct pw_result, flags) == PW_TAIL + 12 &&
@@ -82,15 +84,23 @@ _Static_assert(offsetof(struct pw_result, level) == PW_TAIL + 5 &&
 		       sizeof(struct pw_result) == PW_TAIL + 16 && PW_OK == 0 && PW_RULE_NONE == 0,
 	"the last fields of a result are two words");
 
-/* All from error_code on, of a page that grants the access. */
+/* The key of a page's entry, in its place. */
+PW_INLINE uint64_t pw_quick_key(uint64_t entry)
+{
+	const struct pw_format *f = &pw_row_x86_64;
+
+	return entry >> (f->key_bit - PW_KEY_AT) & PW_LOW(f->key_bits) << PW_KEY_AT;
+}
+
+/* All from error_code on, of a page that grants the access; the key is in its place. */
 PW_INLINE void pw_put_tail(
-	struct pw_result *r, unsigned level, unsigned key, uint64_t grant_and_look)
+	struct pw_result *r, unsigned level, uint64_t key, uint64_t grant_and_look)
 {
 #if defined(__GNUC__)
 	if (!PW_HOST_BIG) {
 		pw_pair *tail = (pw_pair *)(void *)&r->error_code;
 
-		tail[0] = (uint64_t)key << 56 | (uint64_t)level << 40;
+		tail[0] = key | (uint64_t)level << 40;
 		tail[1] = grant_and_look;
 		return;
 	}
@@ -99,7 +109,7 @@ PW_INLINE void pw_put_tail(
 	r->status = PW_OK;
 	r->level = (int8_t)level;
 	r->rule = PW_RULE_NONE;
-	r->key = (uint8_t)key;
+	r->key = (uint8_t)(key >> PW_KEY_AT);
 	r->rights = (uint8_t)grant_and_look;
 	r->user = (uint8_t)(grant_and_look >> 8);
 	r->supervisor = (uint8_t)(grant_and_look >> 16);

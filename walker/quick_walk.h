@@ -18,7 +18,7 @@ struct pw_quick {
 	uint64_t and_fold, or_fold;
 	uint64_t entry; /* the page's */
 	unsigned level;
-	unsigned index; /* into the space's quick tables */
+	uint64_t index; /* into the space's quick tables */
 };
 
 /* Puts the answer together. Inlined into the walk, so that the level is a constant there. */
@@ -38,48 +38,60 @@ PW_INLINE bool pw_is_quick_page(
 }
 
 /*
- * The root's entry. The bits of a sign-extended va from the root's index on, as a signed number,
- * are in the index's range, and that is all: one comparison.
+ * *at is the root's entry. False: the quick path does not serve this address, or nothing of this
+ * space. The bits of a sign-extended va from the root's index on, as a signed number, are in the
+ * index's range, and that is all: one comparison.
  */
-PW_INLINE bool pw_quick_begin(const struct pw_space *s, pw_va va, struct pw_quick *q)
+PW_INLINE bool pw_quick_begin(const struct pw_space *s, pw_va va, const pw_word **at)
 {
-	const struct pw_format *f = &pw_row_x86_64;
-	const struct pw_level *row = &f->level[f->levels - 1];
-	uint64_t half = PW_BIT(row->index_bits - 1);
-	uint64_t index = (uint64_t)((int64_t)va >> row->shift) + half;
+	const struct pw_level *row = &pw_row_x86_64.level[pw_row_x86_64.levels - 1];
+	uint64_t index = (uint64_t)((int64_t)va >> row->shift);
 
-	q->at = s->root + (index ^ half) * f->entry_bytes;
-	q->and_fold = ~(uint64_t)0;
-	q->or_fold = 0;
-	return index >> row->index_bits == 0;
-}
-
-/* Reads the entry of a level. True: it is no page, q->at is now one level below. */
-PW_INLINE bool pw_quick_down(
-	const struct pw_space *s, uint64_t base, unsigned level, pw_va va, struct pw_quick *q)
-{
-	const struct pw_format *f = &pw_row_x86_64;
-	const struct pw_level *row = &f->level[level];
-	uint64_t offset = q->at - base, e;
-
-	q->entry = 0; /* a hole is not allowed to anyone */
-	if (PW_UNLIKELY(offset >= (base ? s->window_reach : s->quick_reach)))
+	if (PW_UNLIKELY(index + PW_BIT(row->index_bits - 1) >= s->quick_roots))
 		return false;
-	e = pw_peek(f, (const char *)s->window.host + offset);
-	q->entry = e;
-	if (!pw_is_table(row, e))
-		return false;
-	pw_fold(row, e, &q->and_fold, &q->or_fold);
-	q->at = (e & s->quick_address) + pw_index_at(row - 1, va) * f->entry_bytes;
+	*at = (const pw_word *)s->quick_root + (index & PW_LOW(row->index_bits));
 	return true;
 }
 
+/* Folds the entry, of a table, and goes on to the one that it leads to, of this level. */
+PW_INLINE void pw_quick_next(
+	const struct pw_space *s, unsigned level, pw_va va, uint64_t e, struct pw_quick *q)
+{
+	const struct pw_format *f = &pw_row_x86_64;
+
+	pw_fold(&f->level[level + 1], e, &q->and_fold, &q->or_fold);
+	q->at = (e & s->quick_address) + pw_index_at(&f->level[level], va) * f->entry_bytes;
+}
+
+/* Reads the entry that q->at has come to. */
+PW_INLINE bool pw_quick_read(const struct pw_space *s, uint64_t base, struct pw_quick *q)
+{
+	uint64_t offset = q->at - base;
+
+	if (PW_UNLIKELY(offset >= (base ? s->window_reach : s->quick_reach)))
+		return false;
+	q->entry = pw_peek(&pw_row_x86_64, (const char *)s->window.host + offset);
+	return true;
+}
+
+/*
+ * Few instructions depend on the page's entry: they all wait for it, and where many wait, the
+ * processor has no room left for the next translations, whose entries it could be fetching
+ * meanwhile. So what can be made of the tables' entries is ready, and the rights are an index.
+ */
 PW_INLINE bool pw_quick_end(const struct pw_space *s, unsigned level, pw_va va, pw_access access,
 	struct pw_quick *q, pw_quick_put put, void *to)
 {
+	uint64_t e = q->entry, keep = (q->and_fold * 2 + 1) & 15;
+
 	q->level = level;
-	q->index = pw_quick_index(q->and_fold & q->entry, q->or_fold | q->entry);
-	if (PW_UNLIKELY(q->or_fold & s->quick_reserved || !pw_is_quick_page(s, q, access)))
+	q->index = (e << 1 | e >> 63) & keep;
+	if (PW_UNLIKELY(q->or_fold & s->quick_unusual)) {
+		if (q->or_fold & s->quick_reserved)
+			return false;
+		q->index |= 1; /* XD */
+	}
+	if (PW_UNLIKELY(!pw_is_quick_page(s, q, access)))
 		return false;
 	put(s, q, va, to);
 	return true;
@@ -89,17 +101,24 @@ PW_INLINE bool pw_quick_end(const struct pw_space *s, unsigned level, pw_va va, 
 PW_INLINE bool pw_quick_walk(const struct pw_space *s, uint64_t base, pw_va va, pw_access access,
 	pw_quick_put put, void *to)
 {
-	struct pw_quick q;
+	struct pw_quick q = {.and_fold = ~(uint64_t)0};
+	const pw_word *root;
 
-	if (PW_UNLIKELY(!pw_quick_begin(s, va, &q)))
+	if (PW_UNLIKELY(!pw_quick_begin(s, va, &root)))
 		return false;
-	if (!pw_quick_down(s, base, 3, va, &q))
-		return pw_quick_end(s, 3, va, access, &q, put, to);
-	if (!pw_quick_down(s, base, 2, va, &q))
+	pw_quick_next(s, 2, va, pw_peek(&pw_row_x86_64, root), &q);
+	if (PW_UNLIKELY(!pw_quick_read(s, base, &q)))
+		return false;
+	if (!pw_is_table(&pw_row_x86_64.level[2], q.entry))
 		return pw_quick_end(s, 2, va, access, &q, put, to);
-	if (!pw_quick_down(s, base, 1, va, &q))
+	pw_quick_next(s, 1, va, q.entry, &q);
+	if (PW_UNLIKELY(!pw_quick_read(s, base, &q)))
+		return false;
+	if (!pw_is_table(&pw_row_x86_64.level[1], q.entry))
 		return pw_quick_end(s, 1, va, access, &q, put, to);
-	(void)pw_quick_down(s, base, 0, va, &q);
+	pw_quick_next(s, 0, va, q.entry, &q);
+	if (PW_UNLIKELY(!pw_quick_read(s, base, &q)))
+		return false;
 	return pw_quick_end(s, 0, va, access, &q, put, to);
 }
 

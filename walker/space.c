@@ -102,6 +102,17 @@ static bool keys_are_quick(struct pw_space *space)
 	return !(refused & 3);
 }
 
+/* The quick path begins without a check of the root's table: all of it is in the window. */
+static void find_root(struct pw_space *space)
+{
+	const struct pw_format *format = space->format;
+	unsigned level = format->levels - 1u;
+
+	space->quick_root = pw_first_window(space, space->root, pw_table_bytes(format, level));
+	if (space->quick_root)
+		space->quick_roots = PW_BIT(format->level[level].index_bits);
+}
+
 /*
  * The quick path serves what is decided by the entries, one window and the folded rights alone;
  * everything else takes the full path.
@@ -124,6 +135,8 @@ void pw_space_finish(struct pw_space *space)
 	}
 	if (!keys_are_quick(space))
 		return;
+	find_root(space);
+	space->quick_unusual = space->quick_reserved | PW_BIT(63);
 	space->quick_reach = space->window.base ? 0 : space->window_reach;
 	space->quick_accesses = allowed((pw_grant)~0u);
 	for (unsigned i = 0; i < 8; i++) {
@@ -138,7 +151,7 @@ void pw_space_move(struct pw_space *space, const struct pw_memory *memory)
 {
 	space->memory = memory;
 	space->window = (struct pw_window){.size = 0};
-	space->window_reach = space->quick_reach = 0;
+	space->window_reach = space->quick_reach = space->quick_roots = 0;
 	space->quick_accesses = 0;
 	space->engine = PW_ENGINE_ANY;
 }

@@ -50,14 +50,16 @@ PW_INLINE void put_page(const struct pw_space *s, const struct pw_quick *q, pw_v
 {
 	const struct pw_format *f = &pw_row_x86_64;
 	uint64_t offset = PW_LOW(f->level[q->level].page.size_log2);
+	/* The address of the smallest page has no lower bits. */
+	uint64_t address = q->level ? s->quick_address & ~offset : s->quick_address;
 	struct pw_result *r = to;
 
 	r->va = va;
-	r->pa = (q->entry & s->quick_address & ~offset) | (va & offset);
+	r->pa = (q->entry & address) | (va & offset);
 	r->page_size = offset + 1;
 	r->entry = q->entry;
 	r->entry_pa = q->at;
-	pw_put_tail(r, q->level, (unsigned)(q->entry >> f->key_bit & PW_LOW(f->key_bits)),
+	pw_put_tail(r, q->level, pw_quick_key(q->entry),
 		s->quick_grant[q->index] | pw_look(q->level, q->entry));
 }
 

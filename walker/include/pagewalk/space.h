@@ -95,7 +95,10 @@ struct pw_space {
 	uint64_t quick_reach;    /* the same of a window that begins at address 0; else 0 */
 	uint64_t quick_accesses; /* bit n: access n is one that `quick_allowed` knows */
 	uint64_t quick_address;  /* address bits of an entry */
+	const void *quick_root;  /* the root's table, in the first window, */
+	uint64_t quick_roots;    /* and how many entries it has; 0: not for the quick path */
 	uint64_t quick_reserved; /* bits of a table entry, of whatever level, for the full path */
+	uint64_t quick_unusual;  /* the same, and XD, which takes a second look */
 	uint64_t quick_page[PW_MAX_LEVELS]; /* the same of a page */
 	uint64_t quick_allowed[16]; /* by present and rights bits; bit n: access n is granted */
 	uint64_t quick_grant[16];   /* rights, user, supervisor, implicit as in struct pw_result */
