@@ -34,6 +34,9 @@ enum pw_engine {
 	PW_ENGINE_ANY,    /* the format as run-time data */
 	PW_ENGINE_X86_64, /* instances for this format: the first window, then all others */
 	PW_ENGINE_X86_64_BY_CALLBACK, /* there are no windows */
+	/* Stage 2 of the quick two-stage walk; alone it is walked as any. */
+	PW_ENGINE_EPT_4,
+	PW_ENGINE_NPT_4,
 };
 
 /* Out of line: other windows, then the callback. */

@@ -256,7 +256,7 @@ static enum pw_status walk(struct pw_pair *pair, pw_va va)
 	return finish(pair);
 }
 
-enum pw_status pw_nested_translate(const struct pw_space *stage1, const struct pw_space *stage2,
+enum pw_status pw_nested_in_full(const struct pw_space *stage1, const struct pw_space *stage2,
 	pw_va va, pw_access access, struct pw_nested_result *result)
 {
 	struct pw_nested_result unwanted;
@@ -265,8 +265,6 @@ enum pw_status pw_nested_translate(const struct pw_space *stage1, const struct p
 		.access = access,
 		.r = result ? result : &unwanted};
 
-	if (stage1 && stage2 && pw_nested_quick(&pair, va))
-		return PW_OK;
 	*pair.r = (struct pw_nested_result){.va = va, .level = -1, .status = PW_E_ARGUMENT};
 	if (!stage1 || !stage2 || !is_second_stage(stage2->format))
 		return PW_E_ARGUMENT;

@@ -61,8 +61,9 @@ PW_INLINE pw_grant pw_both_grants(
 			  (one >> 12 & PW_U ? user | PW_U : one >> 4 & supervisor) << 12);
 }
 
-/* The same walk for the common case; false: it has come to nothing, and *pair->r is untouched. */
-bool pw_nested_quick(const struct pw_pair *pair, pw_va va);
+/* pw_nested_translate() without the quick path before it. */
+PW_NODISCARD enum pw_status pw_nested_in_full(const struct pw_space *stage1,
+	const struct pw_space *stage2, pw_va va, pw_access access, struct pw_nested_result *result);
 
 /* Sets exit, code, address and htinst from the rest of *pair->r. */
 void pw_nested_report(const struct pw_pair *pair);

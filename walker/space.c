@@ -113,6 +113,44 @@ static void find_root(struct pw_space *space)
 		space->quick_roots = PW_BIT(format->level[level].index_bits);
 }
 
+static void finish_entry_masks(struct pw_space *space)
+{
+	const struct pw_format *format = space->format;
+
+	space->quick_address = format->level[0].page.address & ~space->address_clear;
+	for (unsigned i = 0; i < format->levels; i++) {
+		space->quick_reserved |= space->reserved_table[i] & ~format->level[i].table_mask;
+		space->quick_page[i] = space->reserved_page[i];
+	}
+}
+
+/*
+ * As stage 2 of the quick two-stage walk: the same tables, but for EPT by R, W and X. What lacks R
+ * or P is not for it, nor is what goes by the CPU's mode.
+ */
+static void finish_stage2(struct pw_space *space)
+{
+	bool ept = space->format == &pw_format_ept_4;
+
+	if (!space->window.size || space->address_clear || space->stage2 & PW_STAGE2_GMET)
+		return;
+	space->engine = ept ? PW_ENGINE_EPT_4 : PW_ENGINE_NPT_4;
+	finish_entry_masks(space);
+	for (unsigned i = 0; i < 8; i++) {
+		unsigned index = ept ? pw_quick_index(i, 0) : pw_quick_index_of(i);
+
+		if (ept && !(i & PW_R))
+			continue;
+		space->quick_allowed[index] = allowed(space->grant[i]);
+		space->quick_grant[index] = packed(space->grant[i]);
+		/* Bit 63 of an EPT entry is no XD. */
+		if (ept) {
+			space->quick_allowed[index | 1] = space->quick_allowed[index];
+			space->quick_grant[index | 1] = space->quick_grant[index];
+		}
+	}
+}
+
 /*
  * The quick path serves what is decided by the entries, one window and the folded rights alone;
  * everything else takes the full path.
@@ -123,16 +161,14 @@ void pw_space_finish(struct pw_space *space)
 
 	if (space->need_accessed | space->need_dirty)
 		space->flags |= PW_SPACE_CAREFUL;
+	if (format == &pw_format_ept_4 || format == &pw_format_npt_4)
+		finish_stage2(space);
 	if (format != &pw_format_x86_64 || pw_has_linear_rules(space))
 		return;
 	space->engine = space->memory->window_count || !space->memory->read_pte
 				? PW_ENGINE_X86_64
 				: PW_ENGINE_X86_64_BY_CALLBACK;
-	space->quick_address = format->level[0].page.address & ~space->address_clear;
-	for (unsigned i = 0; i < format->levels; i++) {
-		space->quick_reserved |= space->reserved_table[i] & ~format->level[i].table_mask;
-		space->quick_page[i] = space->reserved_page[i];
-	}
+	finish_entry_masks(space);
 	if (!keys_are_quick(space))
 		return;
 	find_root(space);

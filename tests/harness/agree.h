@@ -4,7 +4,7 @@
 #define HARNESS_AGREE_H
 
 #include "slow_walk.h"
-#include <pagewalk/translate.h>
+#include <pagewalk/nested.h>
 
 /* The twin's word for a status of pw_translate(). */
 enum slow_status agree_slow_status(unsigned status);
@@ -25,6 +25,19 @@ static inline bool agree_same_result(const struct pw_result *a, const struct pw_
 	       a->rule == b->rule && a->key == b->key && a->rights == b->rights &&
 	       a->user == b->user && a->supervisor == b->supervisor && a->implicit == b->implicit &&
 	       a->flags == b->flags && a->memory_type == b->memory_type;
+}
+
+static inline bool agree_same_nested(
+	const struct pw_nested_result *a, const struct pw_nested_result *b)
+{
+	return a->va == b->va && a->gpa == b->gpa && a->pa == b->pa &&
+	       a->page_size == b->page_size && a->status == b->status && a->stage == b->stage &&
+	       a->during == b->during && a->level == b->level && a->rights == b->rights &&
+	       a->user == b->user && a->supervisor == b->supervisor && a->implicit == b->implicit &&
+	       a->exit == b->exit && a->address_known == b->address_known && a->code == b->code &&
+	       a->code_known == b->code_known && a->address == b->address &&
+	       a->htinst == b->htinst && agree_same_result(&a->stage1, &b->stage1) &&
+	       agree_same_result(&a->stage2, &b->stage2);
 }
 
 #endif
