@@ -25,6 +25,18 @@ struct pw_wish {
 	bool type_given;
 	bool global;
 	uint64_t software; /* bits of the entry */
+	/* What table entries must not deny: attributes that are to be 1, or 0, and not global. */
+	unsigned ones, zeros;
+	bool local;
+};
+
+/* What is to become of a page, whatever it is. */
+struct pw_amend {
+	pw_rights set, clear;
+	uint8_t next[PW_RIGHTS_TABLE]; /* attributes by those before, or PW_CANNOT */
+	bool alike;                    /* they become what they become by one and the same change */
+	uint8_t type, type_mask;       /* bits of the memory-type index */
+	uint64_t software, software_mask;
 };
 
 /* Tables taken for the splits at the two ends of a range. */
@@ -70,10 +82,11 @@ struct pw_build {
 	const struct pw_trail *trail; /* the path of tables in use while others are taken out */
 	unsigned top;                 /* the root's level */
 	bool live;
-	bool has_wish;    /* wish and leaf are filled in */
+	bool has_wish;    /* wish and, without amend, leaf are filled in */
 	bool all_present; /* the plan has seen nothing but pages in the last tables, */
 	bool different;   /* and something that is not as wished */
 	uint64_t alike; /* the bits beside the address of a good page of the same table; 0: none */
+	bool unseen;    /* PW_OP_CHANGE is about bits that no TLB holds */
 	bool unlinked;  /* what is taken out was never linked: no flush, no waiting */
 	bool unflushed; /* pages to be freed have been taken out since the last flush_now */
 	bool flushed;   /* flush_now has been called after everything was taken out */
@@ -83,6 +96,7 @@ struct pw_build {
 	pw_va first, last; /* the range, linear */
 	pw_pa pa;          /* PW_SOURCE_RANGE: what `first` is mapped to */
 	struct pw_wish wish;
+	const struct pw_amend *amend; /* not NULL: pages are changed so, the wish is for tables */
 	/* The wish as a page at address 0, by level. 0: cannot be, or too large for the range. */
 	uint64_t leaf[PW_MAX_LEVELS];
 
@@ -129,6 +143,11 @@ uint64_t pw_address_mask(const struct pw_page *shape);
 
 /* The wish as a page of this shape at address 0. */
 uint64_t pw_leaf_of(const struct pw_build *b, const struct pw_page *shape);
+
+/* Where an attribute, or the bits of a memory-type index, stand in a page of this shape. */
+uint64_t pw_right_bit(const struct pw_page *shape, unsigned attribute);
+uint64_t pw_rights_mask(const struct pw_format *format, const struct pw_page *shape);
+uint64_t pw_type_bits(const struct pw_page *shape, unsigned type);
 
 /* What keeps a table entry of this level from denying the wish. */
 struct pw_change pw_widening(struct pw_build *b, unsigned level);

@@ -93,7 +93,7 @@ static void change_run(struct pw_build *b, const struct pw_run *run)
 			done += change_entry(b, run, run->index + i);
 	}
 	b->written += done;
-	if (done)
+	if (done && (b->hold || !b->unseen))
 		pw_record(b, run->at, run_last(b, run), run->level, run->tables ? 0 : run->level,
 			run->tables);
 }

@@ -7,7 +7,12 @@ static uint64_t bit_of(unsigned bit)
 	return bit == PW_NO_BIT ? 0 : PW_BIT(bit & 63);
 }
 
-static uint64_t rights_mask(const struct pw_format *format, const struct pw_page *shape)
+uint64_t pw_right_bit(const struct pw_page *shape, unsigned attribute)
+{
+	return bit_of(shape->right_bit[attribute]);
+}
+
+uint64_t pw_rights_mask(const struct pw_format *format, const struct pw_page *shape)
 {
 	uint64_t mask = 0;
 
@@ -16,22 +21,18 @@ static uint64_t rights_mask(const struct pw_format *format, const struct pw_page
 	return mask;
 }
 
-static uint64_t type_mask(const struct pw_page *shape)
-{
-	uint64_t mask = 0;
-
-	for (unsigned i = 0; i < PW_TYPE_BITS; i++)
-		mask |= bit_of(shape->type_bit[i]);
-	return mask;
-}
-
-static uint64_t type_bits(const struct pw_page *shape, unsigned type)
+uint64_t pw_type_bits(const struct pw_page *shape, unsigned type)
 {
 	uint64_t bits = 0;
 
 	for (unsigned i = 0; i < PW_TYPE_BITS; i++)
 		bits |= type >> i & 1 ? bit_of(shape->type_bit[i]) : 0;
 	return bits;
+}
+
+static uint64_t type_mask(const struct pw_page *shape)
+{
+	return pw_type_bits(shape, ~0u);
 }
 
 uint64_t pw_address_mask(const struct pw_page *shape)
@@ -80,15 +81,15 @@ static struct pw_change widening(const struct pw_build *b, const struct pw_level
 	for (unsigned i = 0; i < b->format->attribute_count; i++) {
 		const struct pw_attribute *attribute = &b->format->attribute[i];
 		uint64_t bit = bit_of(attribute->table_bit) & row->fold;
-		bool wanted = b->wish.attributes >> i & 1;
+		bool one = b->wish.ones >> i & 1, zero = b->wish.zeros >> i & 1;
 
-		if (attribute->fold == PW_FOLD_AND && wanted)
+		if (attribute->fold == PW_FOLD_AND && one)
 			change.set |= bit;
-		if ((attribute->fold == PW_FOLD_OR && !wanted) ||
-			(attribute->fold == PW_FOLD_AND_NOT && wanted))
+		if ((attribute->fold == PW_FOLD_OR && zero) ||
+			(attribute->fold == PW_FOLD_AND_NOT && one))
 			change.keep &= ~bit;
 	}
-	if (!b->wish.global)
+	if (b->wish.local)
 		change.keep &= ~(b->format->global_table & row->fold);
 	return change;
 }
@@ -148,10 +149,12 @@ enum pw_status pw_build_wish(struct pw_build *b, pw_rights rights)
 		!pw_software_of(b->format, rights, &b->wish.software))
 		return PW_E_RIGHTS;
 	b->has_wish = true;
-	b->wish.attributes = attributes;
+	b->wish.attributes = b->wish.ones = attributes;
+	b->wish.zeros = ~attributes;
 	b->wish.type = type;
 	b->wish.type_given = (rights & PW_MEM_MASK) != 0;
 	b->wish.global = (rights & PW_GLOBAL) != 0;
+	b->wish.local = !b->wish.global;
 	for (unsigned i = 0; i <= b->top; i++) {
 		const struct pw_level *row = pw_row(b, i);
 
@@ -166,7 +169,7 @@ enum pw_status pw_build_wish(struct pw_build *b, pw_rights rights)
 
 struct pw_change pw_change_of(const struct pw_build *b, const struct pw_page *shape)
 {
-	uint64_t rights = rights_mask(b->format, shape);
+	uint64_t rights = pw_rights_mask(b->format, shape);
 	uint64_t mask = rights | shape->global | shape->global_clear;
 	struct pw_change change;
 
@@ -223,12 +226,13 @@ uint64_t pw_link_to(const struct pw_format *format, unsigned level, pw_pa pa)
 
 uint64_t pw_dirty_flag(const struct pw_format *format, const struct pw_page *shape)
 {
-	return shape->dirty_clear || shape->dirty & rights_mask(format, shape) ? 0 : shape->dirty;
+	return shape->dirty_clear || shape->dirty & pw_rights_mask(format, shape) ? 0
+										  : shape->dirty;
 }
 
 struct pw_change pw_cleaning(const struct pw_format *format, const struct pw_page *shape)
 {
-	uint64_t right = shape->dirty & rights_mask(format, shape);
+	uint64_t right = shape->dirty & pw_rights_mask(format, shape);
 
 	if (shape->dirty_clear)
 		return (struct pw_change){~(uint64_t)0, shape->dirty_clear};
@@ -238,7 +242,7 @@ struct pw_change pw_cleaning(const struct pw_format *format, const struct pw_pag
 /* Bits whose meaning the shape gives, beside the address. */
 static uint64_t meaning(const struct pw_format *format, const struct pw_page *shape)
 {
-	return rights_mask(format, shape) | type_mask(shape) | shape->accessed | shape->dirty |
+	return pw_rights_mask(format, shape) | type_mask(shape) | shape->accessed | shape->dirty |
 	       shape->global | shape->global_clear;
 }
 
@@ -250,7 +254,7 @@ static uint64_t translate_bits(const struct pw_format *format, const struct pw_p
 
 	for (unsigned i = 0; i < format->attribute_count; i++)
 		made |= entry & bit_of(from->right_bit[i]) ? bit_of(to->right_bit[i]) : 0;
-	made |= type_bits(to, pw_type_index(from, entry));
+	made |= pw_type_bits(to, pw_type_index(from, entry));
 	made |= entry & from->accessed ? to->accessed : 0;
 	if (from->dirty == to->dirty)
 		made |= entry & to->dirty; /* part of them may be set: "writable but clean" */

@@ -2,15 +2,52 @@
 /* Protecting: the rights of the pages in the range, and of nothing else. */
 #include "build_protect.h"
 
-struct pw_change pw_protect_change(struct pw_build *b, unsigned level, const struct pw_page *shape)
+static bool depends_on_page(const struct pw_build *b)
 {
-	if (shape != &pw_row(b, level)->page)
-		return pw_change_of(b, shape);
+	return b->amend && !b->amend->alike;
+}
+
+static unsigned own_attributes(
+	const struct pw_build *b, const struct pw_page *shape, uint64_t entry)
+{
+	return pw_attributes(b->format, shape, entry, ~(uint64_t)0, 0);
+}
+
+static struct pw_change change_of(
+	const struct pw_build *b, const struct pw_page *shape, uint64_t entry)
+{
+	return b->amend ? pw_amend_change(b, shape, own_attributes(b, shape, entry))
+			: pw_change_of(b, shape);
+}
+
+struct pw_change pw_protect_change(
+	struct pw_build *b, unsigned level, const struct pw_page *shape, uint64_t entry)
+{
+	if (shape != &pw_row(b, level)->page || depends_on_page(b))
+		return change_of(b, shape, entry);
 	if (!(b->changes >> level & 1)) {
-		b->change[level] = pw_change_of(b, shape);
+		b->change[level] = change_of(b, shape, entry);
 		b->changes |= 1u << level;
 	}
 	return b->change[level];
+}
+
+/* The changed page has the wished rights, and the rest of the wish. */
+static bool has_wish(
+	const struct pw_trail *t, const struct pw_page *shape, uint64_t entry, uint64_t changed)
+{
+	const struct pw_build *b = t->b;
+	uint64_t or_fold = t->or_fold[t->level];
+
+	if (b->amend)
+		return pw_amend_holds(t, shape, entry, changed);
+	if (pw_attributes(b->format, shape, changed, t->and_fold[t->level], or_fold) !=
+		b->wish.attributes)
+		return false;
+	if (b->wish.type_given && pw_type_index(shape, changed) != b->wish.type)
+		return false;
+	return b->wish.global ? shape->global || shape->global_clear
+			      : !(or_fold & b->format->global_table);
 }
 
 enum pw_status pw_protect_plan_page(struct pw_build *b, const struct pw_trail *t, uint64_t entry)
@@ -24,25 +61,45 @@ enum pw_status pw_protect_plan_page(struct pw_build *b, const struct pw_trail *t
 		return PW_E_READ_ONLY;
 	if (alike == b->alike)
 		return PW_OK;
-	change = pw_protect_change(b, t->level, shape);
+	change = pw_protect_change(b, t->level, shape, entry);
 	changed = (entry & change.keep) | change.set;
 	b->different |= changed != entry;
-	if (pw_kind_in(b, t->level, changed) != PW_PAGE ||
-		pw_attributes(b->format, shape, changed, t->and_fold[t->level],
-			t->or_fold[t->level]) != b->wish.attributes)
-		return PW_E_RIGHTS;
-	if (b->wish.type_given && pw_type_index(shape, changed) != b->wish.type)
-		return PW_E_RIGHTS;
-	if (b->wish.global ? !shape->global && !shape->global_clear
-			   : (t->or_fold[t->level] & b->format->global_table) != 0)
+	if (pw_kind_in(b, t->level, changed) != PW_PAGE || !has_wish(t, shape, entry, changed))
 		return PW_E_RIGHTS;
 	b->alike = alike;
 	return PW_OK;
 }
 
-/* Pages divided by a cut: the smaller ones inside the range must be able to say it too. */
-static enum pw_status plan_part(const struct pw_build *b, const struct pw_trail *t)
+/* The smaller pages that a cut makes of this one must take the same change. */
+static enum pw_status plan_smaller(
+	const struct pw_build *b, const struct pw_trail *t, uint64_t entry)
 {
+	const struct pw_level *row = pw_row(b, t->level);
+	const struct pw_page *shape = pw_shape(row, entry);
+	unsigned level = shape == &row->span ? t->level + 1u : t->level;
+
+	while (level-- > 0 && (level == t->level || b->need[level])) {
+		const struct pw_page *smaller = &pw_row(b, level)->page;
+		struct pw_change change;
+		uint64_t changed;
+
+		if (!pw_convert(b, shape, smaller, level, entry, &entry))
+			return PW_OK; /* it is not cut down to here: the cuts are planned */
+		change = change_of(b, smaller, entry);
+		changed = (entry & change.keep) | change.set;
+		if (pw_kind_in(b, level, changed) != PW_PAGE ||
+			!has_wish(t, smaller, entry, changed))
+			return PW_E_RIGHTS;
+		shape = smaller;
+	}
+	return PW_OK;
+}
+
+/* Pages divided by a cut: the smaller ones inside the range must be able to say it too. */
+static enum pw_status plan_part(const struct pw_build *b, const struct pw_trail *t, uint64_t entry)
+{
+	if (b->amend)
+		return plan_smaller(b, t, entry);
 	for (unsigned i = 0; i < t->level; i++) {
 		bool fits = b->last - b->first >= PW_LOW(pw_row(b, i)->shift);
 
@@ -61,7 +118,9 @@ bool pw_protect_is_uniform(const struct pw_build *b, const struct pw_common *sur
 		return false;
 	if (shape->illegal_low6 && ((survey->some ^ survey->all) & 63))
 		return false;
-	return true;
+	/* What becomes of a page depends on what it is. */
+	return !b->amend || !((survey->some ^ survey->all) &
+				    (pw_rights_mask(b->format, shape) | pw_type_bits(shape, ~0u)));
 }
 
 static enum pw_status plan_last_table(struct pw_build *b, struct pw_trail *t)
@@ -82,7 +141,7 @@ static enum pw_status plan_last_table(struct pw_build *b, struct pw_trail *t)
 	pw_trail_skip(t, count);
 	if (!survey.some)
 		return PW_OK;
-	change = pw_protect_change(b, 0, &pw_row(b, 0)->page);
+	change = pw_protect_change(b, 0, &pw_row(b, 0)->page, survey.all);
 	/* What some have and none should; what some lack, pw_protect_plan_page() sees in what all
 	 * have. */
 	b->different |= (survey.some & ~(change.keep | change.set)) != 0;
@@ -116,7 +175,7 @@ static enum pw_status plan_entry(struct pw_build *b, struct pw_trail *t, uint64_
 		return PW_RESERVED;
 	case PW_PAGE:
 		if (!pw_trail_whole(t))
-			status = plan_part(b, t);
+			status = plan_part(b, t, entry);
 		if (status == PW_OK)
 			status = pw_protect_plan_page(b, t, entry);
 		break;
@@ -167,6 +226,32 @@ static uint64_t pages_at(const struct pw_build *b, const struct pw_trail *t)
 	return pages;
 }
 
+/* Pages from `index` on of the shape and with the attributes of the first; holes between them. */
+static uint64_t pages_alike(const struct pw_build *b, const struct pw_trail *t, uint64_t index,
+	uint64_t count, uint64_t *first)
+{
+	const struct pw_level *row = pw_row(b, t->level);
+	const struct pw_page *shape = NULL;
+	uint64_t pages = 0, entry;
+	unsigned attributes = 0;
+
+	*first = 0;
+	for (; pages < count && pw_peek_at(b, &t->table[t->level], index + pages, &entry);
+		pages++) {
+		if (!pw_is_present(row, entry))
+			continue;
+		if (!shape) {
+			shape = pw_shape(row, entry);
+			attributes = own_attributes(b, shape, entry);
+			*first = entry;
+		} else if (pw_shape(row, entry) != shape ||
+			   own_attributes(b, shape, entry) != attributes) {
+			break;
+		}
+	}
+	return pages;
+}
+
 static void change_pages(struct pw_build *b, const struct pw_trail *t, uint64_t count)
 {
 	const struct pw_level *row = pw_row(b, t->level);
@@ -177,12 +262,20 @@ static void change_pages(struct pw_build *b, const struct pw_trail *t, uint64_t 
 		.index = pw_index(row, t->at),
 		.count = count,
 		.at = t->at,
-		.change = pw_protect_change(b, t->level, &row->page),
 		.all_present = t->level == 0 && b->all_present};
+	uint64_t first = 0;
 
-	if (row->span.size_log2)
-		run.span = pw_change_of(b, &row->span);
-	(void)pw_commit(b, &run);
+	for (; count;
+		count -= run.count, run.index += run.count, run.at += run.count << row->shift) {
+		if (depends_on_page(b))
+			run.count = pages_alike(b, t, run.index, count, &first);
+		if (!run.count)
+			return;
+		run.change = pw_protect_change(b, t->level, &row->page, first);
+		if (row->span.size_log2)
+			run.span = change_of(b, &row->span, first);
+		(void)pw_commit(b, &run);
+	}
 }
 
 static void commit(struct pw_build *b)
@@ -222,12 +315,12 @@ static bool has_cuts(const struct pw_build *b)
 }
 
 /* Both ends are planned; everything else is planned first, or swept where that is as good. */
-static enum pw_status protect(struct pw_build *b)
+enum pw_status pw_protect_run(struct pw_build *b)
 {
 	struct pw_sweep sweep = {.next = b->first};
 	enum pw_status status = PW_OK;
 
-	if (!b->live && !has_cuts(b))
+	if (!b->live && !has_cuts(b) && !depends_on_page(b))
 		pw_sweep(b, &sweep);
 	b->first = sweep.next;
 	b->all_present = true;
@@ -260,5 +353,5 @@ enum pw_status pw_protect(const struct pw_space *space, pw_va va, uint64_t size,
 	if (status != PW_OK)
 		return status;
 	status = pw_plan_cuts(&b);
-	return status == PW_OK ? protect(&b) : status;
+	return status == PW_OK ? pw_protect_run(&b) : status;
 }

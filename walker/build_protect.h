@@ -5,8 +5,19 @@
 
 #include "build_trail.h"
 
-/* What pw_protect() does to a page of this shape and level. */
-struct pw_change pw_protect_change(struct pw_build *b, unsigned level, const struct pw_page *shape);
+/* What becomes of this page of this shape and level. */
+struct pw_change pw_protect_change(
+	struct pw_build *b, unsigned level, const struct pw_page *shape, uint64_t entry);
+
+/* The operation, once range, cuts and wish (and amend) are planned. */
+PW_NODISCARD enum pw_status pw_protect_run(struct pw_build *b);
+
+/* What amend does to pages of this shape with these attributes (build_modify.c), */
+struct pw_change pw_amend_change(
+	const struct pw_build *b, const struct pw_page *shape, unsigned attributes);
+/* and whether the page is afterwards what it was to become. */
+bool pw_amend_holds(
+	const struct pw_trail *t, const struct pw_page *shape, uint64_t before, uint64_t after);
 
 /* The page has the wished rights afterwards, and its entry can be written. */
 PW_NODISCARD enum pw_status pw_protect_plan_page(

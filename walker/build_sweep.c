@@ -87,7 +87,7 @@ void pw_sweep(struct pw_build *b, struct pw_sweep *s)
 	struct pw_trail t;
 
 	*s = (struct pw_sweep){.next = b->first, .run = {.op = PW_OP_CHANGE, .linked = true}};
-	s->run.change = pw_protect_change(b, 0, &pw_row(b, 0)->page);
+	s->run.change = pw_protect_change(b, 0, &pw_row(b, 0)->page, 0);
 	b->hold = &s->hold;
 	pw_trail_begin(&t, b);
 	for (;;) {
@@ -149,8 +149,8 @@ void pw_sweep_end(struct pw_build *b, const struct pw_sweep *s, bool keep)
 	if (!s->changed)
 		return;
 	b->first = s->hold.first;
-	if (keep)
-		pw_record(b, s->hold.first, s->hold.last, 0, 0, false);
-	else
+	if (!keep)
 		undo(b, s);
+	else if (!b->unseen)
+		pw_record(b, s->hold.first, s->hold.last, 0, 0, false);
 }

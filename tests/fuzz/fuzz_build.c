@@ -192,6 +192,9 @@ static enum pw_status operate(struct world *w, const struct step *s)
 	case 0:
 		return pw_map(&w->space, va, pa & ~(page - 1), size, rights, &w->flush);
 	case 1:
+		if (s->rights & 0x80)
+			return pw_modify(&w->space, va, size, rights & s->argument,
+				(rights & ~s->argument) | PW_SOFTWARE(s->argument), &w->flush);
 		return pw_protect(&w->space, va, size, rights, &w->flush);
 	case 2:
 		return pw_unmap(&w->space, va, size, &w->flush);

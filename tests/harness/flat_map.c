@@ -75,6 +75,20 @@ uint64_t flat_map_protect(struct flat_map *map, uint64_t cell, uint64_t count, p
 	return changed;
 }
 
+void flat_map_modify(
+	struct flat_map *map, uint64_t cell, uint64_t count, pw_rights set, pw_rights clear)
+{
+	for (uint64_t i = cell; i < cell + count; i++) {
+		struct flat_cell *c = &map->cells[i];
+
+		if (!c->mapped)
+			continue;
+		c->rights = (uint16_t)((c->rights & ~clear) | kept(set));
+		c->software = (uint16_t)((c->software & ~(clear >> 16)) | set >> 16);
+		c->type = set & PW_MEM_MASK ? type_of(set) : c->type;
+	}
+}
+
 pw_va flat_map_va(const struct flat_map *map, uint64_t cell)
 {
 	return map->first + cell * map->page;

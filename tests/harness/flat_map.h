@@ -34,6 +34,8 @@ bool flat_map_map(struct flat_map *map, uint64_t cell, uint64_t count, pw_pa pa,
 /* Both return the number of cells that have changed or may have. */
 uint64_t flat_map_unmap(struct flat_map *map, uint64_t cell, uint64_t count);
 uint64_t flat_map_protect(struct flat_map *map, uint64_t cell, uint64_t count, pw_rights rights);
+void flat_map_modify(
+	struct flat_map *map, uint64_t cell, uint64_t count, pw_rights set, pw_rights clear);
 
 bool flat_map_is_empty(const struct flat_map *map, uint64_t cell, uint64_t count);
 pw_va flat_map_va(const struct flat_map *map, uint64_t cell);

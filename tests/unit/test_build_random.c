@@ -60,6 +60,45 @@ static enum pw_status do_protect(struct world *w)
 	return status;
 }
 
+static bool can_be(const struct pw_format *format, pw_rights set, pw_rights clear)
+{
+	bool can = false;
+
+	for (pw_rights rights = 1; rights < 16; rights++)
+		can |= format->encode[rights] != PW_CANNOT &&
+		       ((rights & ~clear) | (set & PW_RIGHTS_MASK)) == rights;
+	return can;
+}
+
+/* Refused if and only if there is a page that cannot become what it is to become. */
+static enum pw_status do_modify(struct world *w)
+{
+	pw_rights set = (random_next(&w->random) & random_next(&w->random) & PW_RIGHTS_MASK) |
+			random_type(w) | random_software(w);
+	pw_rights clear = (random_next(&w->random) & random_next(&w->random) & PW_RIGHTS_MASK) |
+			  PW_GLOBAL | random_software(w);
+	enum pw_status status;
+	bool can = true;
+
+	clear &= ~(set & PW_RIGHTS_MASK);
+	for (uint64_t i = w->from; i < w->from + w->count; i++) {
+		pw_rights old = w->model.cells[i].rights & PW_RIGHTS_MASK, now;
+
+		now = (old & ~clear) | (set & PW_RIGHTS_MASK);
+		can &= !w->model.cells[i].mapped || old == now ||
+		       w->format->encode[now] != PW_CANNOT;
+	}
+	status = pw_modify(&w->space, flat_map_va(&w->model, w->from), w->count * w->model.page,
+		set, clear, &w->flush);
+	/* What no page can become is refused where there is no page too. */
+	cr_assert(status == PW_E_NO_TABLES || can == (status == PW_OK) ||
+			  (can && status == PW_E_RIGHTS && !can_be(w->format, set, clear)),
+		"%s: set %#x, clear %#x: %s", w->format->name, set, clear, pw_status_name(status));
+	if (status == PW_OK)
+		flat_map_modify(&w->model, w->from, w->count, set, clear);
+	return status;
+}
+
 static enum pw_status do_unmap(struct world *w)
 {
 	pw_va va = flat_map_va(&w->model, w->from);
@@ -198,16 +237,18 @@ static void touch(struct world *w)
 static void one_operation(struct world *w)
 {
 	static enum pw_status (*const operations[])(struct world *) = {do_map, do_map, do_map,
-		do_protect, do_protect, do_unmap, do_allocate, do_split, do_collapse, do_harvest};
+		do_protect, do_protect, do_unmap, do_allocate, do_split, do_collapse, do_harvest,
+		do_modify, do_modify};
 	static const char *const names[] = {"map", "map", "map", "protect", "protect", "unmap",
-		"allocate and free", "split", "collapse", "harvest"};
-	unsigned which = (unsigned)random_below(&w->random, 10);
+		"allocate and free", "split", "collapse", "harvest", "modify", "modify"};
+	unsigned which = (unsigned)random_below(&w->random, 12);
 	bool failing = random_once_in(&w->random, 4);
 	enum pw_status status;
 
 	random_range(w);
 	if (random_once_in(&w->random, 2))
-		aim(w, operations[which] == do_protect || operations[which] == do_unmap);
+		aim(w, operations[which] == do_protect || operations[which] == do_modify ||
+				operations[which] == do_unmap);
 	w->flushed_count = 0;
 	w->flushed_everything = false;
 	if (failing) {
@@ -219,15 +260,16 @@ static void one_operation(struct world *w)
 	status = operations[which](w);
 	w->done += status == PW_OK;
 	cr_assert(status == PW_OK || status == PW_E_EXISTS || status == PW_E_NO_TABLES ||
-			  (status == PW_E_UNSUPPORTED && which == 7),
+			  (status == PW_E_UNSUPPORTED && which == 7) ||
+			  (status == PW_E_RIGHTS && which >= 10),
 		"%s: %s: %s", w->format->name, names[which], pw_status_name(status));
 	/* The memory holds enough for the model in the smallest pages. */
 	cr_assert(status != PW_E_NO_TABLES || failing, "%s: %s: out of tables", w->format->name,
 		names[which]);
-	if (status == PW_E_NO_TABLES) {
+	if (failing && (status == PW_E_NO_TABLES || status == PW_E_RIGHTS)) {
 		cr_assert(test_memory_equals(&w->tm, w->copy), "%s: %s failed but wrote",
 			w->format->name, names[which]);
-		w->failed++;
+		w->failed += status == PW_E_NO_TABLES;
 	}
 	w->tm.fail_at = -1;
 	world_check_some(w, names[which]);

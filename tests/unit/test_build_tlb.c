@@ -38,6 +38,7 @@ static enum pw_status operate(struct play *p, unsigned which, pw_va va, uint64_t
 {
 	const struct pw_space *space = &p->f.space;
 	struct pw_flush *flush = &p->f.flush;
+	pw_rights set = (pw_rights)random_below(&p->random, 8), clear = 7 & ~set;
 
 	switch (which) {
 	case 0:
@@ -48,6 +49,8 @@ static enum pw_status operate(struct play *p, unsigned which, pw_va va, uint64_t
 		return pw_split(space, va, size, 0, flush);
 	case 3:
 		return pw_collapse(space, va, size, 1, NULL, flush);
+	case 4:
+		return pw_modify(space, va, size, set, clear, flush);
 	default:
 		return pw_map(
 			space, va, va + 64 * p->large * p->tlb.page, size, random_rights(p), flush);
@@ -56,8 +59,9 @@ static enum pw_status operate(struct play *p, unsigned which, pw_va va, uint64_t
 
 static void one(struct play *p)
 {
-	static const char *const names[] = {"unmap", "protect", "split", "collapse", "map"};
-	unsigned which = (unsigned)random_below(&p->random, 7);
+	static const char *const names[] = {
+		"unmap", "protect", "split", "collapse", "modify", "map"};
+	unsigned which = (unsigned)random_below(&p->random, 8);
 	uint64_t from = random_below(&p->random, p->cells), count;
 
 	count = 1 + random_below(&p->random, random_once_in(&p->random, 2) ? 12 : p->cells);
@@ -65,7 +69,7 @@ static void one(struct play *p)
 		from = from / p->large * p->large, count = p->large;
 	if (count > p->cells - from)
 		count = p->cells - from;
-	which = which > 4 ? 4 : which;
+	which = which > 5 ? 5 : which;
 	tlb_fill(&p->tlb, &p->f, p->first, p->cells);
 	(void)operate(p, which, p->first + from * p->tlb.page, count * p->tlb.page);
 	tlb_flush(&p->tlb, &p->f.flush);

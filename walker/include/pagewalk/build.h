@@ -124,9 +124,9 @@ PW_API PW_NODISCARD enum pw_status pw_map_needs(const struct pw_space *space, pw
 	uint64_t size, pw_rights rights, struct pw_needs *needs);
 
 /*
- * The same for pw_unmap() and pw_protect(), which take tables only for huge pages that lie across
- * the ends of the range. A memory that keeps two tables a level in hand lets neither ever fail for
- * want of one.
+ * The same for pw_unmap(), pw_protect() and pw_modify(), which take tables only for huge pages that
+ * lie across the ends of the range. A memory that keeps two tables a level in hand lets none of
+ * them ever fail for want of one.
  */
 PW_API PW_NODISCARD enum pw_status pw_cut_needs(
 	const struct pw_space *space, pw_va va, uint64_t size, struct pw_needs *needs);
@@ -159,6 +159,25 @@ PW_API PW_NODISCARD enum pw_status pw_unmap(
  */
 PW_API PW_NODISCARD enum pw_status pw_protect(const struct pw_space *space, pw_va va, uint64_t size,
 	pw_rights rights, struct pw_flush *flush);
+
+/*
+ * Changes what `set` and `clear` name in every page of the range, and nothing else: address, size,
+ * Accessed, Dirty, protection key and whatever is not named stay as they are. Both are made of
+ * rights, PW_GLOBAL, PW_IPAT and PW_SOFTWARE() bits; what is in both is set. `set` may have a
+ * memory type too: a name (PW_MEM_...) replaces the page's and leaves PW_IPAT alone, PW_MEM_INDEX()
+ * replaces that as well.
+ *
+ * A page that had `rights`, as a walk tells them, has (rights & ~clear) | set afterwards. In a
+ * format where user and supervisor have rights of their own, what is cleared is taken from both, if
+ * there is an entry that says so.
+ *
+ * PW_E_RIGHTS, with nothing changed: the format has no entry for what would become of a page (EPT:
+ * a writable page that loses PW_R), or a table entry denies what is set, as pw_map() has it.
+ * PW_E_ARGUMENT: unknown bits, a memory type in `clear`. Splits, needs tables and fails otherwise
+ * as pw_protect() does. Where software bits alone change nothing is in the flush list.
+ */
+PW_API PW_NODISCARD enum pw_status pw_modify(const struct pw_space *space, pw_va va, uint64_t size,
+	pw_rights set, pw_rights clear, struct pw_flush *flush);
 
 /*
  * Maps the range to pages from memory->allocate_page, as large as it gives; unaffected if it or the
