@@ -39,6 +39,13 @@ struct pw_amend {
 	uint64_t software, software_mask;
 };
 
+/* What groups of entries are to be (PW_CONTIGUOUS). */
+struct pw_group {
+	uint8_t log2;  /* bytes */
+	bool is_span;  /* otherwise pages with a hint */
+	uint64_t leaf; /* the span at address 0 */
+};
+
 /* Tables taken for the splits at the two ends of a range. */
 struct pw_reserve {
 	unsigned count;
@@ -85,6 +92,7 @@ struct pw_build {
 	bool has_wish;    /* wish and, without amend, leaf are filled in */
 	bool all_present; /* the plan has seen nothing but pages in the last tables, */
 	bool different;   /* and something that is not as wished */
+	bool loosens;     /* an end of the range divides a group */
 	uint64_t alike; /* the bits beside the address of a good page of the same table; 0: none */
 	bool unseen;    /* PW_OP_CHANGE is about bits that no TLB holds */
 	bool unlinked;  /* what is taken out was never linked: no flush, no waiting */
@@ -99,6 +107,7 @@ struct pw_build {
 	const struct pw_amend *amend; /* not NULL: pages are changed so, the wish is for tables */
 	/* The wish as a page at address 0, by level. 0: cannot be, or too large for the range. */
 	uint64_t leaf[PW_MAX_LEVELS];
+	struct pw_group group[PW_MAX_LEVELS]; /* log2 0: there are to be none */
 
 	/* What becomes of ordinary pages and of table entries, by level; bit n: it is known. */
 	struct pw_change change[PW_MAX_LEVELS], widening[PW_MAX_LEVELS];
@@ -177,6 +186,9 @@ uint64_t pw_link_to(const struct pw_format *format, unsigned level, pw_pa pa);
 bool pw_convert(const struct pw_build *b, const struct pw_page *from, const struct pw_page *to,
 	unsigned level, uint64_t entry, uint64_t *made);
 
+/* Somebody may write to this page. */
+bool pw_may_be_written(const struct pw_build *b, const struct pw_page *shape, uint64_t page);
+
 /* The Dirty flag, if it is a bit of its own and not a right to write. */
 uint64_t pw_dirty_flag(const struct pw_format *format, const struct pw_page *shape);
 
@@ -227,6 +239,8 @@ bool pw_is_dead(const struct pw_build *b, pw_pa pa);
  */
 void pw_record(struct pw_build *b, pw_va first, pw_va last, unsigned level, unsigned leaf_level,
 	bool tables);
+/* The same of entries that were pages, beyond the operation's range too. */
+void pw_record_whole(struct pw_build *b, pw_va first, pw_va last, unsigned level);
 /* The caller's flush, if it gave one: what was in the list is flushed then. */
 bool pw_flush_now(struct pw_build *b);
 /* Flushes what pages have been taken out of, then gives the pages waiting for that back. */
@@ -234,6 +248,24 @@ void pw_free_pending(struct pw_build *b);
 /* Hands a table, or all tables taken out, to the flush list or back to the memory. */
 void pw_hand_over_table(struct pw_build *b, unsigned level, pw_pa pa);
 void pw_hand_over(struct pw_build *b);
+
+/* ---- Groups of entries (build_group.c) ---- */
+
+/* The bytes of the group that this entry belongs to, or of the entry if that is none. */
+unsigned pw_group_log2(const struct pw_build *b, unsigned level, uint64_t entry);
+/* The entry of a group at `index` as an ordinary page. False: that cannot be said. */
+bool pw_loosened(
+	const struct pw_build *b, unsigned level, uint64_t index, uint64_t entry, uint64_t *page);
+/*
+ * If `at` divides a group, or an entry of one, its entries become ordinary pages. PW_NO_MEMORY,
+ * PW_E_READ_ONLY, PW_E_UNSUPPORTED.
+ */
+PW_NODISCARD enum pw_status pw_plan_loosen(
+	struct pw_build *b, const struct pw_table *table, unsigned level, pw_va at);
+void pw_commit_loosen(struct pw_build *b, const struct pw_table *table, unsigned level, pw_va at);
+/* Of the pages that the range continues with: as many as form groups, or as form none. */
+void pw_take_groups(
+	const struct pw_build *b, unsigned level, pw_va at, pw_pa pa, struct pw_row_of *pages);
 
 /* ---- Growing (build_grow.c) ---- */
 
@@ -289,9 +321,36 @@ PW_INLINE bool pw_needs_break(const struct pw_build *b)
 	return pw_breaks(b) && !b->flush->flush_now;
 }
 
+PW_INLINE bool pw_is_accessed(const struct pw_page *shape, uint64_t entry)
+{
+	return entry & shape->accessed;
+}
+
+PW_INLINE bool pw_is_dirty(const struct pw_page *shape, uint64_t entry)
+{
+	return shape->dirty && (entry & shape->dirty) == shape->dirty &&
+	       !(entry & shape->dirty_clear);
+}
+
 PW_INLINE const struct pw_level *pw_row(const struct pw_build *b, unsigned level)
 {
 	return &b->format->level[level];
+}
+
+/* Entries of this level may form groups, */
+PW_INLINE bool pw_has_groups(const struct pw_build *b, unsigned level)
+{
+	return pw_row(b, level)->page.hint || pw_has_spans(b->space, level);
+}
+
+/* and their size. */
+PW_INLINE unsigned pw_groups_log2(const struct pw_build *b, unsigned level)
+{
+	const struct pw_level *row = pw_row(b, level);
+
+	if (pw_has_spans(b->space, level))
+		return row->span.size_log2;
+	return row->page.hint ? row->page.hint_log2 : row->shift;
 }
 
 PW_INLINE uint64_t pw_index(const struct pw_level *row, pw_va at)

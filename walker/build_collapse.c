@@ -39,13 +39,6 @@ static bool is_plain_link(const struct pw_build *b, unsigned level, uint64_t lin
 					   pw_attributes(b->format, shape, page, ~(uint64_t)0, 0);
 }
 
-static bool may_be_written(const struct pw_build *b, const struct pw_page *shape, uint64_t page)
-{
-	pw_grant grant = b->format->grant[pw_attributes(b->format, shape, page, ~(uint64_t)0, 0)];
-
-	return grant & (PW_GRANT_USER(PW_W) | PW_GRANT_SUPERVISOR(PW_W));
-}
-
 /* The page that says what the whole table of this level says. */
 static bool merge(const struct pw_build *b, unsigned level, const struct pw_table *table,
 	uint64_t link, uint64_t *page)
@@ -64,10 +57,12 @@ static bool merge(const struct pw_build *b, unsigned level, const struct pw_tabl
 		pw_pages_in_stride(b->format, shape, pa, pw_entry_count(row)) <
 			pw_entry_count(row) ||
 		!is_plain_link(b, level + 1, link, shape, first) ||
-		!are_alike(b, level, table, flags, first, &marks))
+		!are_alike(b, level, table, flags | shape->hint, first, &marks))
 		return false;
-	first = (first & ~flags) | (marks.all & shape->accessed) | (marks.any & dirty);
-	if (b->live && may_be_written(b, shape, first))
+	/* The hint was about smaller pages. */
+	first = (first & ~(flags | shape->hint)) | (marks.all & shape->accessed) |
+		(marks.any & dirty);
+	if (b->live && pw_may_be_written(b, shape, first))
 		first |= dirty;
 	return pw_convert(b, shape, larger, level + 1, first, page);
 }

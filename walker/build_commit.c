@@ -215,6 +215,9 @@ bool pw_commit(struct pw_build *b, struct pw_run *run)
 		return true;
 	case PW_OP_REPLACE:
 		return replace(b, run);
+	case PW_OP_LOOSEN:
+		pw_loosen(b, run);
+		return true;
 	case PW_OP_TAKE_MARKS:
 		take_marks(b, run);
 		return true;

@@ -33,75 +33,22 @@ static void down(const struct pw_build *b, struct cut *cut, uint64_t entry)
 	cut->table = pw_table_open(b, cut->level, pa);
 }
 
-static bool is_span(const struct pw_level *row, uint64_t entry)
-{
-	return row->span.size_log2 && pw_is_present(row, entry) &&
-	       (entry & row->span.mask) == row->span.value;
-}
-
-/* The entry of a span at `index` as an ordinary page. */
-static bool loosened(
-	const struct pw_build *b, unsigned level, uint64_t index, uint64_t entry, uint64_t *page)
-{
-	const struct pw_level *row = pw_row(b, level);
-	uint64_t part = index << row->shift & PW_LOW(row->span.size_log2), leaf;
-
-	if (!pw_convert(b, &row->span, &row->page, level, entry, &leaf))
-		return false;
-	return pw_leaf_at(b, level, &row->page, leaf,
-		pw_page_address(b->format, b->space, &row->page, leaf) + part, page);
-}
-
-/* All entries of a span that the cut divides: each becomes an ordinary page, in its place. */
-static enum pw_status each_of_span(struct pw_build *b, const struct cut *cut, bool commit)
-{
-	const struct pw_level *row = pw_row(b, cut->level);
-	uint64_t count = PW_BIT(row->span.size_log2 - row->shift);
-	uint64_t first = pw_index(row, cut->at) & ~(count - 1), entry, page;
-
-	for (uint64_t i = first; i < first + count; i++) {
-		struct pw_run run = {.table = &cut->table,
-			.op = PW_OP_REPLACE,
-			.level = cut->level,
-			.linked = true,
-			.index = i,
-			.count = 1,
-			.at = (cut->at & ~PW_LOW(row->span.size_log2)) +
-			      ((i - first) << row->shift)};
-
-		if (!pw_peek_at(b, &cut->table, i, &entry))
-			return PW_NO_MEMORY;
-		if (!is_span(row, entry) || pw_kind_in(b, cut->level, entry) != PW_PAGE)
-			continue;
-		if (!loosened(b, cut->level, i, entry, &page) || pw_breaks(b))
-			return PW_E_UNSUPPORTED;
-		if (!commit && !pw_can_write(b, &cut->table, i, 1))
-			return PW_E_READ_ONLY;
-		run.expected = entry;
-		run.value = page;
-		if (commit)
-			(void)pw_commit(b, &run);
-	}
-	return PW_OK;
-}
-
 /* ---- Plan ---- */
 
 /* The smaller pages, level by level down to where the cut is an entry's beginning. */
 static enum pw_status plan_split(struct pw_build *b, struct cut *cut, uint64_t entry)
 {
-	const struct pw_page *shape = pw_shape(pw_row(b, cut->level), entry);
+	const struct pw_page *shape;
 	unsigned level = cut->level;
 
 	if (pw_needs_break(b))
 		return PW_E_UNSUPPORTED;
 	if (!pw_can_write(b, &cut->table, pw_index(pw_row(b, level), cut->at), 1))
 		return PW_E_READ_ONLY;
-	if (shape == &pw_row(b, level)->span) {
-		if (!loosened(b, level, pw_index(pw_row(b, level), cut->at), entry, &entry))
-			return PW_E_UNSUPPORTED;
-		shape = &pw_row(b, level)->page;
-	}
+	/* If it is one of a group, that has been seen to be loosened first. */
+	if (!pw_loosened(b, level, pw_index(pw_row(b, level), cut->at), entry, &entry))
+		return PW_E_UNSUPPORTED;
+	shape = &pw_row(b, level)->page;
 	cut->below = level;
 	while (!is_beginning(cut->at, pw_row(b, level)->shift)) {
 		const struct pw_page *smaller;
@@ -125,9 +72,8 @@ static enum pw_status plan_cut(struct pw_build *b, struct cut *cut)
 	for (;;) {
 		const struct pw_level *row = pw_row(b, cut->level);
 
-		if (pw_has_spans(b->space, cut->level) &&
-			!is_beginning(cut->at, row->span.size_log2))
-			status = each_of_span(b, cut, false);
+		if (pw_has_groups(b, cut->level))
+			status = pw_plan_loosen(b, &cut->table, cut->level, cut->at);
 		if (status != PW_OK || is_beginning(cut->at, row->shift))
 			return status;
 		if (!pw_peek_at(b, &cut->table, pw_index(row, cut->at), &entry))
@@ -247,8 +193,8 @@ static void commit_cut(struct pw_build *b, pw_va at)
 	for (;;) {
 		const struct pw_level *row = pw_row(b, cut.level);
 
-		if (pw_has_spans(b->space, cut.level) && !is_beginning(at, row->span.size_log2))
-			(void)each_of_span(b, &cut, true);
+		if (pw_has_groups(b, cut.level))
+			pw_commit_loosen(b, &cut.table, cut.level, at);
 		if (is_beginning(at, row->shift) ||
 			!pw_peek_at(b, &cut.table, pw_index(row, at), &entry))
 			return;

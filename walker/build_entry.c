@@ -106,7 +106,7 @@ struct pw_change pw_widening(struct pw_build *b, unsigned level)
 bool pw_are_rights(pw_rights rights)
 {
 	const pw_rights known = PW_RIGHTS_MASK | PW_GLOBAL | PW_MEM_MASK | PW_MEM_INDEX_MASK |
-				PW_IPAT | PW_SOFTWARE_MASK;
+				PW_IPAT | PW_CONTIGUOUS | PW_SOFTWARE_MASK;
 
 	return !(rights & ~known) &&
 	       (!(rights & PW_MEM_INDEX_MASK) || (rights & PW_MEM_MASK) == PW_MEM_INDEX(0));
@@ -138,6 +138,22 @@ bool pw_software_of(const struct pw_format *format, pw_rights rights, uint64_t *
 	return true;
 }
 
+static void wish_for_groups(struct pw_build *b, unsigned level)
+{
+	const struct pw_level *row = pw_row(b, level);
+	uint64_t leaf = 0;
+
+	if (!pw_has_groups(b, level) || !b->leaf[level])
+		return;
+	if (pw_has_spans(b->space, level)) {
+		leaf = pw_leaf_of(b, &row->span);
+		if (!says_the_wish(b, level, &row->span, leaf))
+			return;
+	}
+	b->group[level] = (struct pw_group){
+		(uint8_t)pw_groups_log2(b, level), pw_has_spans(b->space, level), leaf};
+}
+
 enum pw_status pw_build_wish(struct pw_build *b, pw_rights rights)
 {
 	unsigned attributes = b->format->encode[rights & PW_RIGHTS_MASK];
@@ -163,6 +179,8 @@ enum pw_status pw_build_wish(struct pw_build *b, pw_rights rights)
 		b->leaf[i] = pw_leaf_of(b, &row->page);
 		if (!says_the_wish(b, i, &row->page, b->leaf[i]))
 			b->leaf[i] = 0;
+		if (rights & PW_CONTIGUOUS)
+			wish_for_groups(b, i);
 	}
 	return b->leaf[0] ? PW_OK : PW_E_RIGHTS;
 }
@@ -222,6 +240,13 @@ uint64_t pw_link_to(const struct pw_format *format, unsigned level, pw_pa pa)
 	const struct pw_level *row = &format->level[level];
 
 	return row->table_bits | (pa >> format->address_left & row->table_address);
+}
+
+bool pw_may_be_written(const struct pw_build *b, const struct pw_page *shape, uint64_t page)
+{
+	pw_grant grant = b->format->grant[pw_attributes(b->format, shape, page, ~(uint64_t)0, 0)];
+
+	return grant & (PW_GRANT_USER(PW_W) | PW_GRANT_SUPERVISOR(PW_W));
 }
 
 uint64_t pw_dirty_flag(const struct pw_format *format, const struct pw_page *shape)

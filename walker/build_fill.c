@@ -93,12 +93,16 @@ static void store_pages(struct pw_build *b, struct pw_trail *t)
 		.linked = true,
 		.index = pw_index(pw_row(b, t->level), t->at),
 		.at = t->at};
+	uint64_t holes = holes_at(b, t, pw_trail_whole(t));
 	struct pw_row_of pages;
 
-	(void)pw_take_pages(b, t->level, t->at, t->limit[t->level], &pages);
+	(void)pw_take_pages(b, t->level, t->at,
+		pw_block_last(pw_row(b, t->level), t->at) +
+			((holes - 1) << pw_row(b, t->level)->shift),
+		&pages);
 	run.value = pages.value;
 	run.stride = pages.stride;
-	run.count = holes_at(b, t, pages.count);
+	run.count = pages.count;
 	(void)pw_commit(b, &run);
 	pw_trail_skip(t, run.count);
 }

@@ -42,12 +42,17 @@ static void add(struct pw_flush *flush, struct pw_flush_range range)
 		flush->everything = true;
 }
 
+static void put(struct pw_build *b, pw_va first, pw_va last, unsigned leaf_level, bool tables)
+{
+	unsigned extension = b->space->extension, bits = b->format->va_bits;
+
+	add(b->flush, (struct pw_flush_range){pw_extend(extension, bits, first),
+			      pw_extend(extension, bits, last), (uint8_t)leaf_level, tables});
+}
+
 void pw_record(struct pw_build *b, pw_va first, pw_va last, unsigned level, unsigned leaf_level,
 	bool tables)
 {
-	const struct pw_space *space = b->space;
-	unsigned bits = b->format->va_bits;
-
 	if (b->hold) {
 		b->hold->first = b->hold->any ? b->hold->first : first;
 		b->hold->last = last;
@@ -61,13 +66,17 @@ void pw_record(struct pw_build *b, pw_va first, pw_va last, unsigned level, unsi
 		return;
 	}
 	/* Outside the operation's range everything translates as it did before. */
-	if (first < b->first)
+	if (first < b->first && last >= b->first)
 		first = b->first;
-	if (last > b->last)
+	if (last > b->last && first <= b->last)
 		last = b->last;
-	add(b->flush,
-		(struct pw_flush_range){pw_extend(space->extension, bits, first),
-			pw_extend(space->extension, bits, last), (uint8_t)leaf_level, tables});
+	put(b, first, last, leaf_level, tables);
+}
+
+void pw_record_whole(struct pw_build *b, pw_va first, pw_va last, unsigned level)
+{
+	if (b->flush && !b->flush->everything)
+		put(b, first, last, level, false);
 }
 
 static void hand_back(const struct pw_memory *memory, struct pw_flush *flush)

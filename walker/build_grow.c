@@ -24,6 +24,8 @@ static bool from_range(struct pw_build *b, unsigned level, pw_va at, struct pw_r
 	pages->stride = PW_BIT(shape->size_log2) >> b->format->address_left;
 	pages->count = pw_pages_in_stride(b->format, shape, pa, pages->count);
 	pages->value = pw_with_address(b->format, shape, b->leaf[level], pa);
+	if (b->group[level].log2)
+		pw_take_groups(b, level, at, pa, pages);
 	return true;
 }
 

@@ -31,18 +31,19 @@ static void set_range(uint64_t *map, uint64_t from, uint64_t count)
 	}
 }
 
-/* A page that spans several entries is marked if one of them is. */
+/* A page of a group is marked if one of them is. */
 static void spread(const struct pw_build *b, const struct pw_run *run, uint64_t *words)
 {
 	const struct pw_level *row = pw_row(b, run->level);
-	uint64_t group = PW_BIT(row->span.size_log2 - row->shift), entry;
+	uint64_t entry;
 
 	for (uint64_t n = 0; n < run->count; n++) {
-		uint64_t index = run->index + n, first = index & ~(group - 1);
+		uint64_t index = run->index + n, group, first;
 
-		if (!(words[n >> 6] >> (n & 63) & 1) || !pw_peek_at(b, run->table, index, &entry) ||
-			pw_shape(row, entry) != &row->span)
+		if (!(words[n >> 6] >> (n & 63) & 1) || !pw_peek_at(b, run->table, index, &entry))
 			continue;
+		group = PW_BIT(pw_group_log2(b, run->level, entry) - row->shift);
+		first = index & ~(group - 1);
 		for (uint64_t i = first; i < first + group; i++) {
 			uint64_t other = i - run->index;
 
@@ -104,7 +105,7 @@ static void keep(const struct pw_build *b, struct harvest *h)
 {
 	bool small = h->run.level == 0;
 
-	if (pw_has_spans(b->space, h->run.level)) {
+	if (pw_has_groups(b, h->run.level)) {
 		spread(b, &h->run, h->take.accessed);
 		spread(b, &h->run, h->take.dirty);
 		pw_count_marks(&h->take);
@@ -123,13 +124,63 @@ static void keep(const struct pw_build *b, struct harvest *h)
 	}
 }
 
-/* Entries from the trail's place on that one run takes: a last table's, or one page. */
+/* Entry `index` is a page of the group of `log2` bytes around the one that the trail is at. */
+static bool is_of_group(const struct pw_trail *t, unsigned log2, uint64_t index)
+{
+	uint64_t entry;
+
+	return pw_peek_at(t->b, &t->table[t->level], index, &entry) &&
+	       pw_group_log2(t->b, t->level, entry) == log2;
+}
+
+/* Large pages from the trail's place on: one, or what follows of its group, as far as it goes. */
+static uint64_t group_length(const struct pw_trail *t)
+{
+	const struct pw_level *row = pw_row(t->b, t->level);
+	unsigned log2 = pw_groups_log2(t->b, t->level);
+	uint64_t index = pw_index(row, t->at), count = 1;
+	pw_va last = t->at | PW_LOW(log2);
+
+	last = last < t->limit[t->level] ? last : t->limit[t->level];
+	if (log2 == row->shift || !is_of_group(t, log2, index))
+		return 1;
+	while (t->at >> row->shift < (last >> row->shift) - (count - 1) &&
+		is_of_group(t, log2, index + count))
+		count++;
+	return count;
+}
+
+/* Entries from the trail's place on that one run takes: a last table's, a page, or a group. */
 static uint64_t run_length(const struct pw_trail *t)
 {
 	uint64_t room = PW_TAKE_MAX - (pw_index(pw_row(t->b, t->level), t->at) & (PW_TAKE_MAX - 1));
-	uint64_t whole = t->level == 0 ? pw_trail_whole(t) : 1;
+	uint64_t whole = t->level == 0 ? pw_trail_whole(t) : group_length(t);
 
 	return whole < room ? whole : room;
+}
+
+/* The entries of entry n's group that the run does not reach: their marks are its own. */
+static void take_others(struct pw_build *b, const struct pw_trail *t, struct harvest *h, uint64_t n)
+{
+	const struct pw_level *row = pw_row(b, t->level);
+	unsigned log2 = pw_groups_log2(b, t->level);
+	pw_va base = (h->run.at + (n << row->shift)) & ~PW_LOW(log2);
+	struct pw_take take = {h->take.clear_accessed, h->take.clear_dirty, NULL, {0}, {0}, {0}};
+	struct pw_run run = h->run;
+
+	if (!is_of_group(t, log2, h->run.index + n))
+		return;
+	run.take = &take;
+	run.count = 1;
+	run.index = pw_index(row, base);
+	for (uint64_t i = 0; i < PW_BIT(log2 - row->shift); i++, run.index++) {
+		run.at = base + (i << row->shift);
+		if (run.index - h->run.index < h->run.count || !is_of_group(t, log2, run.index))
+			continue;
+		(void)pw_commit(b, &run);
+		h->take.accessed[n >> 6] |= (take.accessed[0] & 1) << (n & 63);
+		h->take.dirty[n >> 6] |= (take.dirty[0] & 1) << (n & 63);
+	}
 }
 
 static enum pw_status take_run(struct pw_build *b, struct pw_trail *t, struct harvest *h)
@@ -146,6 +197,10 @@ static enum pw_status take_run(struct pw_build *b, struct pw_trail *t, struct ha
 		!pw_can_write(b, run->table, run->index, run->count))
 		return PW_E_READ_ONLY;
 	(void)pw_commit(b, run);
+	if (pw_has_groups(b, t->level)) {
+		take_others(b, t, h, 0);
+		take_others(b, t, h, run->count - 1);
+	}
 	keep(b, h);
 	pw_trail_skip(t, run->count);
 	return b->refused ? PW_E_READ_ONLY : PW_OK;

@@ -2,23 +2,12 @@
 /* Accessed and Dirty of a run of entries: found, and cleared where that is asked for. */
 #include "build.h"
 
-static bool is_accessed(const struct pw_page *shape, uint64_t entry)
-{
-	return entry & shape->accessed;
-}
-
-static bool is_dirty(const struct pw_page *shape, uint64_t entry)
-{
-	return shape->dirty && (entry & shape->dirty) == shape->dirty &&
-	       !(entry & shape->dirty_clear);
-}
-
 static uint64_t without_marks(const struct pw_build *b, const struct pw_page *shape,
 	const struct pw_take *take, uint64_t entry)
 {
-	if (take->clear_accessed && is_accessed(shape, entry))
+	if (take->clear_accessed && pw_is_accessed(shape, entry))
 		entry &= ~shape->accessed;
-	if (take->clear_dirty && is_dirty(shape, entry)) {
+	if (take->clear_dirty && pw_is_dirty(shape, entry)) {
 		struct pw_change change = pw_cleaning(b->format, shape);
 
 		entry = (entry & change.keep) | change.set;
@@ -28,8 +17,8 @@ static uint64_t without_marks(const struct pw_build *b, const struct pw_page *sh
 
 static void note(struct pw_take *take, const struct pw_page *shape, uint64_t entry, uint64_t n)
 {
-	take->accessed[n >> 6] |= (uint64_t)is_accessed(shape, entry) << (n & 63);
-	take->dirty[n >> 6] |= (uint64_t)is_dirty(shape, entry) << (n & 63);
+	take->accessed[n >> 6] |= (uint64_t)pw_is_accessed(shape, entry) << (n & 63);
+	take->dirty[n >> 6] |= (uint64_t)pw_is_dirty(shape, entry) << (n & 63);
 }
 
 /* One entry, whatever the format and the memory. */
@@ -173,8 +162,8 @@ static void clear_both(
 		uint64_t old = __atomic_fetch_and(
 			&at[n], ~(shape->accessed | shape->dirty), __ATOMIC_ACQ_REL);
 
-		a |= (uint64_t)is_accessed(shape, old) << n;
-		d |= (uint64_t)is_dirty(shape, old) << n;
+		a |= (uint64_t)pw_is_accessed(shape, old) << n;
+		d |= (uint64_t)pw_is_dirty(shape, old) << n;
 	}
 	*accessed = a;
 	*dirty = d;

@@ -311,7 +311,7 @@ static bool has_cuts(const struct pw_build *b)
 		if (b->need[i])
 			return true;
 	}
-	return pw_has_spans(b->space, 0);
+	return b->loosens;
 }
 
 /* Both ends are planned; everything else is planned first, or swept where that is as good. */

@@ -24,6 +24,7 @@ enum pw_op {
 	PW_OP_CHANGE,     /* `change` (`span` for pages of that shape) to whatever is present */
 	PW_OP_CLEAR,      /* make holes, discard what was there */
 	PW_OP_REPLACE,    /* `value` where `expected` stands: one entry */
+	PW_OP_LOOSEN,     /* a group's entries become ordinary pages */
 	PW_OP_TAKE_MARKS, /* `take`: finds and clears Accessed and Dirty */
 };
 
@@ -76,6 +77,8 @@ PW_INLINE bool pw_is_plain(const struct pw_format *format)
 	return format->entry_bytes == 8 && format->big_endian == PW_HOST_BIG;
 }
 
+/* PW_OP_LOOSEN (build_group.c). */
+void pw_loosen(struct pw_build *b, const struct pw_run *run);
 /* PW_OP_TAKE_MARKS without what follows from it (build_marks.c). */
 void pw_take_marks(struct pw_build *b, const struct pw_run *run);
 /* Counts the bits of a run's words again. */

@@ -6,7 +6,7 @@
 
 /* The page at the trail's place can be told in pages of every level down to `target`. */
 static enum pw_status check_page(
-	const struct pw_build *b, const struct pw_trail *t, unsigned target, uint64_t entry)
+	struct pw_build *b, const struct pw_trail *t, unsigned target, uint64_t entry)
 {
 	const struct pw_page *shape = &pw_row(b, t->level)->page;
 
@@ -14,6 +14,14 @@ static enum pw_status check_page(
 		return PW_E_UNSUPPORTED;
 	if (!pw_can_write(b, &t->table[t->level], pw_index(pw_row(b, t->level), t->at), 1))
 		return PW_E_READ_ONLY;
+	if (entry & shape->hint) {
+		/* Any place inside the entry divides its group. */
+		enum pw_status status = pw_plan_loosen(b, &t->table[t->level], t->level, t->at | 1);
+
+		if (status != PW_OK)
+			return status;
+		entry &= ~shape->hint;
+	}
 	for (unsigned level = t->level; level > target; level--) {
 		const struct pw_page *smaller = &pw_row(b, level - 1)->page;
 
@@ -68,6 +76,18 @@ static void return_stock(struct pw_build *b)
 	pw_notes_end(b, b->stock);
 }
 
+static bool split_page(struct pw_build *b, struct pw_trail *t, uint64_t entry)
+{
+	const struct pw_table *table = &t->table[t->level];
+
+	if (entry & pw_row(b, t->level)->page.hint) {
+		pw_commit_loosen(b, table, t->level, t->at | 1);
+		if (!pw_peek_at(b, table, pw_index(pw_row(b, t->level), t->at), &entry))
+			return false;
+	}
+	return pw_split_page(b, table, t->level, t->at, &entry);
+}
+
 enum pass {
 	PASS_CHECK,
 	PASS_STOCK,
@@ -83,8 +103,7 @@ static enum pw_status visit_page(
 	case PASS_STOCK:
 		return stock_page(b, t, target) ? PW_OK : PW_E_NO_TABLES;
 	default:
-		return pw_split_page(b, &t->table[t->level], t->level, t->at, &entry) ? PW_OK
-										      : PW_UNSTABLE;
+		return split_page(b, t, entry) ? PW_OK : PW_UNSTABLE;
 	}
 }
 

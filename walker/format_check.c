@@ -2,6 +2,8 @@
 /* The self-check of a row: data needs a checker too. */
 #include "entry.h"
 
+_Static_assert(PW_GROUP_MAX == 1 << 7, "see check_page()");
+
 static bool is_bit(unsigned bit, const struct pw_format *f)
 {
 	return bit == PW_NO_BIT || bit < 8u * f->entry_bytes;
@@ -101,6 +103,11 @@ static const char *check_page(
 					  shape->size_log2 > row->shift + row->index_bits ||
 					  shape->size_log2 > 63)
 		return "a page's size does not fit its level";
+	if (shape->size_log2 - row->shift > 7 ||
+		(shape->hint && (shape->hint_log2 <= row->shift ||
+					shape->hint_log2 > row->shift + row->index_bits ||
+					shape->hint_log2 - row->shift > 7)))
+		return "a group of entries does not fit its level, or is larger than PW_GROUP_MAX";
 	if (shape->address << f->address_left & PW_LOW(shape->size_log2))
 		return "a page's address field is finer than the page";
 	for (unsigned i = 0; i < f->attribute_count; i++) {
@@ -113,8 +120,8 @@ static const char *check_page(
 			return "a memory-type bit is outside the entry";
 		others |= bit_mask(shape->type_bit[i]);
 	}
-	others |= shape->bits | shape->mask | shape->accessed | shape->dirty | shape->global |
-		  shape->global_clear;
+	others |= shape->bits | shape->mask | shape->hint | shape->accessed | shape->dirty |
+		  shape->global | shape->global_clear;
 	if (f->software & (field | others | shape->dirty_clear | shape->reserved |
 				  row->present_all | row->present_any | row->table_mask))
 		return "a software bit of a page is in use";

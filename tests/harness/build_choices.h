@@ -32,6 +32,11 @@ static inline pw_rights random_software(struct world *w)
 	return PW_SOFTWARE(page_software(w->format, random_next(&w->random)));
 }
 
+static inline pw_rights random_groups(struct world *w)
+{
+	return w->groups && random_once_in(&w->random, 2) ? PW_CONTIGUOUS : 0;
+}
+
 /* Ranges of all sizes, often such that they begin or end where a larger page does. */
 static inline void random_range(struct world *w)
 {

@@ -43,7 +43,9 @@ struct world {
 	bool flushed_everything;
 	unsigned exists, failed, done;
 	uint64_t merged;
-	bool marks; /* the model keeps Accessed and Dirty */
+	bool groups;      /* mappings may ask for groups of entries */
+	uint64_t grouped; /* cells of such groups that were looked at */
+	bool marks;       /* the model keeps Accessed and Dirty */
 };
 
 /* ---- The twin's answer against the model's ---- */
@@ -95,7 +97,44 @@ static inline const char *world_difference(
 	return r->dirty == cell->dirty ? NULL : "dirty";
 }
 
-static inline void world_check_cell(const struct world *w, uint64_t cell, const char *after)
+/* Cells that one TLB entry may hold with this one. */
+static inline uint64_t world_group_cells(const struct world *w, const struct slow_result *r)
+{
+	const struct pw_level *row = &w->format->level[r->level];
+
+	if (r->page_size != pw_level_page_size(row))
+		return r->page_size / w->model.page;
+	return (r->entry & row->page.hint ? UINT64_C(1) << row->page.hint_log2 : r->page_size) /
+	       w->model.page;
+}
+
+/* All of a group says the same, so that it is no matter which entry the hardware takes. */
+static inline void world_check_group(struct world *w, uint64_t cell, const struct slow_result *r)
+{
+	uint64_t cells = world_group_cells(w, r), others[3], first;
+	const struct flat_cell *here = &w->model.cells[cell];
+
+	if (cells == pw_level_page_size(&w->format->level[r->level]) / w->model.page)
+		return;
+	w->grouped++;
+	first = flat_map_va(&w->model, cell) / w->model.page % cells;
+	first = cell - first; /* may lie before the model */
+	others[0] = first;
+	others[1] = first + cells - 1;
+	others[2] = first + random_below(&w->random, cells);
+	for (unsigned i = 0; i < 3; i++) {
+		const struct flat_cell *there = &w->model.cells[others[i]];
+
+		if (others[i] >= w->model.count)
+			continue;
+		cr_assert(there->mapped && there->rights == here->rights &&
+				  there->pa - here->pa == (others[i] - cell) * w->model.page,
+			"%s: a group of entries that differ at %#llx", w->format->name,
+			(unsigned long long)flat_map_va(&w->model, others[i]));
+	}
+}
+
+static inline void world_check_cell(struct world *w, uint64_t cell, const char *after)
 {
 	pw_va va = flat_map_va(&w->model, cell);
 	struct slow_result r = world_look(w, va);
@@ -107,6 +146,8 @@ static inline void world_check_cell(const struct world *w, uint64_t cell, const 
 		w->format->name, after, (unsigned long long)va, what,
 		(unsigned long long)w->model.cells[cell].pa, w->model.cells[cell].rights,
 		slow_status_name(r.status), (unsigned long long)r.entry, r.level);
+	if (r.status == SLOW_MAPPED)
+		world_check_group(w, cell, &r);
 }
 
 /* Around both ends of the operation, and here and there. */
@@ -243,17 +284,19 @@ static inline void world_begin_model(struct world *w)
 }
 
 static inline void world_begin(
-	struct world *w, const struct pw_format *format, bool windows, uint64_t seed)
+	struct world *w, const struct pw_format *format, bool windows, bool groups, uint64_t seed)
 {
+	const struct pw_rules rules = {.riscv_napot = groups};
 	pw_pa root;
 
-	*w = (struct world){.format = format, .random = random_from(seed)};
+	*w = (struct world){.format = format, .random = random_from(seed), .groups = groups};
 	test_memory_begin(&w->tm, WORLD_MEMORY_BASE, WORLD_MEMORY_BYTES, windows);
 	w->copy = test_memory_copy(&w->tm);
 	cr_assert(pw_root_create(format, &w->tm.memory, &root) == PW_OK);
-	cr_assert(pw_space_init(&w->space, format, root, &w->tm.memory) == PW_OK);
+	cr_assert(pw_space_init_rules(&w->space, format, root, &w->tm.memory, &rules) == PW_OK);
 	cr_assert(slow_config_tables(&w->config, format->name, root));
 	w->config.ept_ad = true;
+	w->config.riscv_svnapot = groups;
 	w->memory = (struct slow_memory){w->tm.bytes, w->tm.base, w->tm.size, false, NULL};
 	w->marks = format->family == PW_FAMILY_X86 || format->family == PW_FAMILY_EPT;
 	world_begin_model(w);

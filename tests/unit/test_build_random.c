@@ -32,7 +32,7 @@ static enum pw_status do_map(struct world *w)
 {
 	pw_pa pa = random_pa(w);
 	pw_va va = flat_map_va(&w->model, w->from);
-	pw_rights rights = random_rights(w) | random_software(w);
+	pw_rights rights = random_rights(w) | random_software(w) | random_groups(w);
 	uint64_t size = w->count * w->model.page, before = w->flush.tables_allocated;
 	struct pw_needs needs;
 	enum pw_status asked = pw_map_needs(&w->space, va, pa, size, rights, &needs), status;
@@ -204,10 +204,10 @@ static enum pw_status do_harvest(struct world *w)
 	return status;
 }
 
-/* The hardware or the software sets bits in an entry: all cells of the page have them. */
+/* The hardware or the software sets bits in an entry: all cells that it serves have them. */
 static void touch(struct world *w)
 {
-	uint64_t cell = random_below(&w->random, w->model.count), bits = 0, pages, first;
+	uint64_t cell = random_below(&w->random, w->model.count), bits = 0, pages, first, bytes;
 	pw_va base;
 	struct slow_result r = world_look(w, flat_map_va(&w->model, cell));
 	const struct pw_page *shape;
@@ -220,13 +220,14 @@ static void touch(struct world *w)
 		bits = shape->accessed | (random_once_in(&w->random, 2) ? shape->dirty : 0);
 	bits |= random_next(&w->random) & page_software_mask(w->format);
 	test_memory_store(&w->tm, r.entry_pa, w->format->entry_bytes, r.entry | bits);
-	pages = r.page_size / w->model.page;
+	bytes = pw_level_page_size(&w->format->level[r.level]);
+	pages = bytes / w->model.page;
 	first = cell < pages ? 0 : cell - pages;
-	base = flat_map_va(&w->model, cell) & ~(r.page_size - 1);
+	base = flat_map_va(&w->model, cell) & ~(bytes - 1);
 	for (uint64_t i = first; i < w->model.count && i < cell + pages; i++) {
 		struct flat_cell *c = &w->model.cells[i];
 
-		if (!c->mapped || (flat_map_va(&w->model, i) & ~(r.page_size - 1)) != base)
+		if (!c->mapped || (flat_map_va(&w->model, i) & ~(bytes - 1)) != base)
 			continue;
 		c->accessed |= (bits & shape->accessed) != 0;
 		c->dirty |= shape->dirty && (bits & shape->dirty) == shape->dirty;
@@ -304,16 +305,15 @@ static void every_format(bool windows, bool live, const struct pw_kernels *kerne
 	static struct world w;
 	uint64_t seed = random_seed(fixed_seed), splits = 0;
 	const struct pw_format *format;
+	uint64_t grouped = 0;
 	unsigned failed = 0;
 
 	if (getenv("PW_EXHAUSTIVE"))
 		operations *= 125; /* a million of them over all formats */
 	for (size_t i = 0; (format = pw_format_at(i)); i++) {
-		/* A live Arm page that spans several entries is not split. */
-		if (!format->levels || (live && format->family == PW_FAMILY_ARM &&
-					       format->level[0].span.size_log2))
+		if (!format->levels)
 			continue;
-		world_begin(&w, format, windows, seed + i);
+		world_begin(&w, format, windows, !kernels || live, seed + i);
 		w.flush.live = live;
 		w.tm.memory.kernels = kernels;
 		for (unsigned n = 0; n < operations; n++) {
@@ -322,10 +322,13 @@ static void every_format(bool windows, bool live, const struct pw_kernels *kerne
 				touch(&w);
 		}
 		failed += w.failed;
+		grouped += w.grouped;
 		end(&w, &splits);
 	}
 	cr_expect(splits > operations && failed > operations / 10,
 		"%llu splits, %u failures: not much of a test", (unsigned long long)splits, failed);
+	cr_expect((!kernels || live) == (grouped > operations), "%llu cells of groups",
+		(unsigned long long)grouped);
 	printf("seed %llu\n", (unsigned long long)seed);
 }
 

@@ -52,8 +52,8 @@ static enum pw_status operate(struct play *p, unsigned which, pw_va va, uint64_t
 	case 4:
 		return pw_modify(space, va, size, set, clear, flush);
 	default:
-		return pw_map(
-			space, va, va + 64 * p->large * p->tlb.page, size, random_rights(p), flush);
+		return pw_map(space, va, va + 64 * p->large * p->tlb.page, size,
+			random_rights(p) | PW_CONTIGUOUS, flush);
 	}
 }
 
@@ -79,10 +79,11 @@ static void one(struct play *p)
 
 static void play(const struct pw_format *format, unsigned operations, uint64_t seed)
 {
+	const struct pw_rules rules = {.riscv_napot = true};
 	static struct play p;
 
 	memset(&p, 0, sizeof p);
-	fixture_begin(&p.f, format, true);
+	fixture_begin_rules(&p.f, format, true, &rules);
 	p.random = random_from(seed);
 	p.large = UINT64_C(1) << (format->level[1].shift - format->level[0].shift);
 	p.cells = 2 * p.large > TLB_CELLS ? TLB_CELLS : 2 * p.large;

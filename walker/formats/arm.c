@@ -22,12 +22,15 @@
 
 /* ---- Long descriptors, stage 1 ---- */
 
+/* Contiguous, bit 52: groups of 1 << group_ bytes; 0: none. Arm ARM, "The Contiguous bit". */
+#define ARM_GROUP(group_) .hint = (group_) ? PW_BIT(52) : 0, .hint_log2 = (group_)
+
 /* AttrIndx is bits 4:2. Dirty is DBM = 1 with AP[2] = 0: the hardware has cleared AP[2]. */
-#define ARM_PAGE(shift_, top_, type_, dbm_)                                                        \
+#define ARM_PAGE(shift_, top_, type_, dbm_, group_)                                                \
 	{                                                                                          \
 		.address = PW_BITS(shift_, top_), .bits = (type_) | ARM_AF | ARM_SH_INNER,         \
 		.accessed = ARM_AF, .dirty = (dbm_), .dirty_clear = PW_BIT(7),                     \
-		.global_clear = ARM_NG, .size_log2 = (shift_),                                     \
+		.global_clear = ARM_NG, ARM_GROUP(group_), .size_log2 = (shift_),                  \
 		.right_bit = {6, 7, 53, 54, PW_NO_BIT, PW_NO_BIT}, .type_bit = {                   \
 			2,                                                                         \
 			3,                                                                         \
@@ -57,9 +60,10 @@
 		ARM_TABLE(shift_, index_, granule_, top_), .present_all = 3                        \
 	}
 
-#define A64_LAST(shift_, index_) ARM_LAST(shift_, index_, ARM_PAGE(shift_, 47, 3, ARM_DBM))
-#define A64_BLOCKS(shift_, index_, granule_)                                                       \
-	ARM_BLOCKS(shift_, index_, granule_, 47, ARM_PAGE(shift_, 47, 1, ARM_DBM))
+#define A64_LAST(shift_, index_, group_)                                                           \
+	ARM_LAST(shift_, index_, ARM_PAGE(shift_, 47, 3, ARM_DBM, group_))
+#define A64_BLOCKS(shift_, index_, granule_, group_)                                               \
+	ARM_BLOCKS(shift_, index_, granule_, 47, ARM_PAGE(shift_, 47, 1, ARM_DBM, group_))
 #define A64_TABLES(shift_, index_, granule_) ARM_TABLES(shift_, index_, granule_, 47)
 
 /*
@@ -129,38 +133,39 @@
 const struct pw_format pw_format_arm64_4k = {
 	A64_FORMAT("arm64-4k", A64_MANUAL "4 KiB granule, 48-bit", 4, 48),
 	A64_STAGE1,
-	.level = {A64_LAST(12, 9), A64_BLOCKS(21, 9, 12), A64_BLOCKS(30, 9, 12),
+	.level = {A64_LAST(12, 9, 16), A64_BLOCKS(21, 9, 12, 25), A64_BLOCKS(30, 9, 12, 34),
 		A64_TABLES(39, 9, 12)},
 };
 
 const struct pw_format pw_format_arm64_4k_39 = {
 	A64_FORMAT("arm64-4k-39", A64_MANUAL "4 KiB granule, 39-bit", 3, 39),
 	A64_STAGE1,
-	.level = {A64_LAST(12, 9), A64_BLOCKS(21, 9, 12), A64_BLOCKS(30, 9, 12)},
+	.level = {A64_LAST(12, 9, 16), A64_BLOCKS(21, 9, 12, 25), A64_BLOCKS(30, 9, 12, 34)},
 };
 
 const struct pw_format pw_format_arm64_16k = {
 	A64_FORMAT("arm64-16k", A64_MANUAL "16 KiB granule, 48-bit", 4, 48),
 	A64_STAGE1,
-	.level = {A64_LAST(14, 11), A64_BLOCKS(25, 11, 14), A64_TABLES(36, 11, 14),
+	.level = {A64_LAST(14, 11, 21), A64_BLOCKS(25, 11, 14, 30), A64_TABLES(36, 11, 14),
 		A64_TABLES(47, 1, 14)},
 };
 
 const struct pw_format pw_format_arm64_64k = {
 	A64_FORMAT("arm64-64k", A64_MANUAL "64 KiB granule, 48-bit", 3, 48),
 	A64_STAGE1,
-	.level = {A64_LAST(16, 13), A64_BLOCKS(29, 13, 16), A64_TABLES(42, 6, 16)},
+	.level = {A64_LAST(16, 13, 21), A64_BLOCKS(29, 13, 16, 34), A64_TABLES(42, 6, 16)},
 };
 
 /* ---- Stage 2 ---- */
 
 /* MemAttr is bits 5:2; S2AP bits 7:6; XN bit 54. Dirty is DBM with W. No hierarchical attributes.
  */
-#define S2_PAGE(shift_, type_)                                                                     \
+#define S2_PAGE(shift_, type_, group_)                                                             \
 	{                                                                                          \
 		.address = PW_BITS(shift_, 47), .bits = (type_) | ARM_AF | ARM_SH_INNER,           \
-		.accessed = ARM_AF, .dirty = ARM_DBM | PW_BIT(7), .size_log2 = (shift_),           \
-		.right_bit = {6, 7, 54, PW_NO_BIT, PW_NO_BIT, PW_NO_BIT}, .type_bit = {            \
+		.accessed = ARM_AF, .dirty = ARM_DBM | PW_BIT(7), ARM_GROUP(group_),               \
+		.size_log2 = (shift_), .right_bit = {6, 7, 54, PW_NO_BIT, PW_NO_BIT, PW_NO_BIT},   \
+		.type_bit = {                                                                      \
 			2,                                                                         \
 			3,                                                                         \
 			4,                                                                         \
@@ -168,9 +173,9 @@ const struct pw_format pw_format_arm64_64k = {
 			PW_NO_BIT                                                                  \
 		}                                                                                  \
 	}
-#define S2_LAST(shift_, index_) ARM_LAST(shift_, index_, S2_PAGE(shift_, 3))
-#define S2_BLOCKS(shift_, index_, granule_)                                                        \
-	ARM_BLOCKS(shift_, index_, granule_, 47, S2_PAGE(shift_, 1))
+#define S2_LAST(shift_, index_, group_) ARM_LAST(shift_, index_, S2_PAGE(shift_, 3, group_))
+#define S2_BLOCKS(shift_, index_, granule_, group_)                                                \
+	ARM_BLOCKS(shift_, index_, granule_, 47, S2_PAGE(shift_, 1, group_))
 
 /* Attributes: R, W, XN. Write-only is a legal encoding. */
 #define S2_FORMAT(name_, granule_, levels_)                                                        \
@@ -188,17 +193,17 @@ const struct pw_format pw_format_arm64_64k = {
 /* 40-bit input with concatenated tables at the start level, as common hypervisors have it. */
 const struct pw_format pw_format_arm64_s2_4k = {
 	S2_FORMAT("arm64-s2-4k", "4 KiB granule", 3),
-	.level = {S2_LAST(12, 9), S2_BLOCKS(21, 9, 12), S2_BLOCKS(30, 10, 12)},
+	.level = {S2_LAST(12, 9, 16), S2_BLOCKS(21, 9, 12, 25), S2_BLOCKS(30, 10, 12, 34)},
 };
 
 const struct pw_format pw_format_arm64_s2_16k = {
 	S2_FORMAT("arm64-s2-16k", "16 KiB granule", 2),
-	.level = {S2_LAST(14, 11), S2_BLOCKS(25, 15, 14)},
+	.level = {S2_LAST(14, 11, 21), S2_BLOCKS(25, 15, 14, 30)},
 };
 
 const struct pw_format pw_format_arm64_s2_64k = {
 	S2_FORMAT("arm64-s2-64k", "64 KiB granule", 2),
-	.level = {S2_LAST(16, 13), S2_BLOCKS(29, 11, 16)},
+	.level = {S2_LAST(16, 13, 21), S2_BLOCKS(29, 11, 16, 34)},
 };
 
 /* ---- ARMv7 ---- */
@@ -220,9 +225,9 @@ const struct pw_format pw_format_armv7_lpae = {
 	.grant = ARM_SIXTEEN(A32_GRANT),
 	.encode = A32_ENCODE,
 	.encode_type = ARM_MAIR_TYPES,
-	.level = {ARM_LAST(12, 9, ARM_PAGE(12, 39, 3, 0)),
-		ARM_BLOCKS(21, 9, 12, 39, ARM_PAGE(21, 39, 1, 0)),
-		ARM_BLOCKS(30, 2, 12, 39, ARM_PAGE(30, 39, 1, 0))},
+	.level = {ARM_LAST(12, 9, ARM_PAGE(12, 39, 3, 0, 16)),
+		ARM_BLOCKS(21, 9, 12, 39, ARM_PAGE(21, 39, 1, 0, 25)),
+		ARM_BLOCKS(30, 2, 12, 39, ARM_PAGE(30, 39, 1, 0, 0))},
 };
 
 /*

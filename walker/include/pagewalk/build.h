@@ -92,7 +92,8 @@ PW_API PW_NODISCARD enum pw_status pw_root_create(
 
 /*
  * Maps [va, va + size) to [pa, pa + size) with the largest pages that size, alignment and the CPU
- * allow. A table that is there already stays, even an empty one.
+ * allow. A table that is there already stays, even an empty one. With PW_CONTIGUOUS pages form
+ * groups wherever they can; where they cannot it is no error.
  *
  * PW_E_EXISTS: something (a page, or a BAD entry) is there already. PW_E_NO_TABLES. PW_E_RANGE also
  * for a pa beyond the physical width or beyond what the format's entries can hold. PW_RESERVED,
@@ -135,13 +136,18 @@ PW_API PW_NODISCARD enum pw_status pw_cut_needs(
  * Makes the range holes, whatever of it is mapped; frees the tables that become empty (never the
  * root). Splits a huge page that lies partly outside.
  *
+ * A group of entries (PW_CONTIGUOUS, pages that span several entries) that the end of the range
+ * divides is loosened: all of it becomes ordinary pages. Each gets the marks of any of them, as the
+ * hardware may set them in one for all; on a live RISC-V space those that may be written are taken
+ * to be dirty.
+ *
  * What lies in the range as a whole is taken out where it hangs: a BAD entry is cleared and not
  * followed, a table that is not in memory is forgotten. A hole that is not 0 outside the range
  * keeps its table. PW_RESERVED, PW_NO_MEMORY: a BAD entry or a lost table at an end of the range.
  * PW_E_UNSUPPORTED: the smaller pages cannot express what the huge page says (an Arm section with
- * a domain, shareability or PXN), or a live Arm page would have to be split, which goes by way
- * of a hole (break-before-make): that takes flush_now, and one that spans several entries does
- * not go at all. PW_E_NO_TABLES: none for the split. PW_E_READ_ONLY.
+ * a domain, shareability or PXN), or a live Arm page or group would have to be split, which goes
+ * by way of holes (break-before-make): that takes flush_now. PW_E_NO_TABLES: none for the split.
+ * PW_E_READ_ONLY.
  */
 PW_API PW_NODISCARD enum pw_status pw_unmap(
 	const struct pw_space *space, pw_va va, uint64_t size, struct pw_flush *flush);
@@ -150,6 +156,7 @@ PW_API PW_NODISCARD enum pw_status pw_unmap(
  * Replaces the rights of every page in the range, and whether it is global, keeping address,
  * Accessed, Dirty, protection key and software bits; the memory type too if none is given. Holes
  * stay holes, and where all is as asked already nothing is written. Splits as pw_unmap() does.
+ * PW_CONTIGUOUS says nothing here: groups inside the range stay groups.
  * PW_E_ARGUMENT also for a software value, and for PW_IPAT without a memory type.
  *
  * Rights denied by a table entry: PW_E_RIGHTS or widened, as pw_map() has it. PW_RESERVED,

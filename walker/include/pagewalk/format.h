@@ -17,6 +17,9 @@ extern "C" {
 /* Marks the absence of a bit where a bit number is asked for. */
 #define PW_NO_BIT 0xff
 
+/* Entries of one table that one TLB entry may hold. */
+#define PW_GROUP_MAX 128
+
 #define PW_MAX_ATTRIBUTES 6
 #define PW_TYPE_BITS      5
 #define PW_RIGHTS_TABLE   (1u << PW_MAX_ATTRIBUTES)
@@ -44,7 +47,13 @@ struct pw_page {
 	uint64_t dirty_clear;  /* mask of a bit that must be 0 for "dirty" (Arm DBM pages: AP[2]) */
 	uint64_t global;       /* mask of the Global bit, 0 if none */
 	uint64_t global_clear; /* mask of a bit that means "not global" (Arm nG), 0 if none */
-	uint8_t size_log2;     /* 0: this shape does not exist */
+	/*
+	 * A bit that says: this is one of an aligned group of pages that are alike and follow each
+	 * other in va and pa, so that one TLB entry may hold them all (Arm Contiguous); 0: none.
+	 */
+	uint64_t hint;
+	uint8_t hint_log2; /* bytes of such a group: at most PW_GROUP_MAX pages */
+	uint8_t size_log2; /* 0: this shape does not exist */
 	uint8_t right_bit[PW_MAX_ATTRIBUTES]; /* bit of attribute i in this shape, or PW_NO_BIT */
 	uint8_t type_bit[PW_TYPE_BITS];       /* bits of the memory-type index, lowest first, or
 						 PW_NO_BIT */

@@ -35,8 +35,8 @@ struct pw_marks {
 
 /*
  * Finds the pages of the range that are Accessed and Dirty, and clears what `clear` says. A huge
- * page, and a page that spans several entries, is marked as a whole as far as it lies in the range,
- * and cleared as a whole. Marks of table entries stay.
+ * page, and a group of entries that one TLB entry may hold, is marked as a whole as far as it lies
+ * in the range, and cleared as a whole. Marks of table entries stay.
  *
  * What was cleared is in the flush list: until it is flushed, the hardware may use a page without
  * marking it again. Each entry is taken by one atomic operation if the space is live, so a mark is

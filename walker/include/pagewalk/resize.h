@@ -20,7 +20,7 @@ extern "C" {
  * Splits every page of which a part lies in the range, down to pages of `level` or smaller: they
  * have the same rights, memory type, Accessed, Dirty, protection key and software bits. Each child
  * is complete before one store links it. Pages beside the range are split only where they are part
- * of one that is.
+ * of one that is; a group of Arm's Contiguous pages of which one is split loses the hint.
  *
  * PW_E_NO_TABLES, with nothing changed: 512 pages of 2 MiB take 512 tables at once. PW_E_ARGUMENT:
  * the format has no such level. PW_E_UNSUPPORTED: the smaller pages cannot express what the huge
@@ -37,7 +37,8 @@ PW_API PW_NODISCARD enum pw_status pw_split(const struct pw_space *space, pw_va 
  * The merged page is Accessed if all of them are, so that no use is invented, and Dirty if any of
  * them is. On a live space a page that may be written is taken to be dirty: until the caller has
  * flushed the hardware may still mark the old entries. Where "dirty" is the right to write with a
- * mark (Arm DBM) pages merge only if all of them are.
+ * mark (Arm DBM) pages merge only if all of them are. Pages that span several entries do not merge;
+ * Arm's Contiguous hint is about the smaller pages and is left out of the larger one.
  *
  * *merged (may be NULL) is the number of pages made. Nothing to merge is PW_OK. PW_E_ARGUMENT: the
  * format has no such level. PW_NO_MEMORY: a table of the range is lost; what was merged before it

@@ -115,6 +115,12 @@ typedef uint32_t pw_rights;
 #define PW_RIGHTS_MASK     ((pw_rights)0xf)
 /* For builders: a global page (x86 G, RISC-V G, Arm !nG). */
 #define PW_GLOBAL          ((pw_rights)1 << 4)
+/*
+ * For builders: in groups that one TLB entry may hold, wherever both addresses and the size allow
+ * it (Arm: the Contiguous bit, large pages and supersections; RISC-V with Svnapot: pages of 64
+ * KiB).
+ */
+#define PW_CONTIGUOUS      ((pw_rights)1 << 5)
 /* For builders: memory type; none given means the format's ordinary cacheable memory. */
 #define PW_MEM_SHIFT       8
 #define PW_MEM_MASK        ((pw_rights)7 << PW_MEM_SHIFT)
