@@ -85,14 +85,14 @@ names() {
 # expect_tight STATUS CLAIM COMMAND...: expect, in 300 MB of address space. A build with sanitizers
 # takes more for itself.
 expect_tight() {
-  if ! (ulimit -v 300000 && pagewalk formats) >"$scratch/out" 2>&1; then
-    skip "$2: the command does not start in so little memory"
-    return
+  tight_status=$1
+  tight_claim=$2
+  shift 2
+  if prlimit --as=300000000 pagewalk formats >"$scratch/out" 2>&1; then
+    expect "$tight_status" "$tight_claim" prlimit --as=300000000 "$@"
+  else
+    skip "$tight_claim: the command does not start in so little memory"
   fi
-  tight=$(ulimit -S -v)
-  ulimit -S -v 300000
-  expect "$@"
-  ulimit -S -v "$tight"
 }
 
 # prints TEXT CLAIM: the last command printed exactly that.
