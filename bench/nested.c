@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * nested/random/W2/WHO: W2's tables as a guest's, under an EPT of 2 MiB pages. `single` is the same
- * list through the guest's tables alone.
+ * list through the guest's tables alone. The batches take it in lists of so many.
  */
 #include "bench.h"
 #include "kinds.h"
@@ -28,11 +28,15 @@ struct nested {
 	size_t position;
 	struct pw_nested_result ring[RING];
 	struct pw_result single[RING];
+	struct pw_nested_hit hits[ITEMS];
+	struct pw_hit single_hits[ITEMS];
 };
 
 enum who {
 	NESTED,
-	SINGLE
+	SINGLE,
+	NESTED_BATCH,
+	SINGLE_BATCH
 };
 
 static bool allocate_table(void *ctx, uint64_t bytes, pw_pa *pa)
@@ -82,6 +86,13 @@ static void begin(struct nested *n, const struct workload *w)
 
 static void run_nested(struct nested *n, enum who who, const uint64_t *va, size_t count)
 {
+	if (who == NESTED_BATCH)
+		(void)!pw_nested_translate_batch(
+			&n->guest, &n->ept, va, count, PW_ACCESS_READ, n->hits);
+	if (who == SINGLE_BATCH)
+		(void)!pw_translate_batch(&n->guest, va, count, PW_ACCESS_READ, n->single_hits);
+	if (who == NESTED_BATCH || who == SINGLE_BATCH)
+		return;
 	for (size_t i = 0; i < count; i++) {
 		if (who == NESTED)
 			(void)!pw_nested_translate(&n->guest, &n->ept, va[i], PW_ACCESS_READ,
@@ -92,25 +103,37 @@ static void run_nested(struct nested *n, enum who who, const uint64_t *va, size_
 	}
 }
 
+/* What the last run said about its item i: the guest-physical address. */
+static uint64_t answer(const struct nested *n, enum who who, size_t i)
+{
+	const struct pw_nested_result *r = &n->ring[i & (RING - 1)];
+
+	switch (who) {
+	case NESTED:
+		return r->status == PW_OK && r->stage2.page_size == PAGE &&
+				       r->pa == r->gpa + EPT_BYTES
+			       ? r->gpa
+			       : UINT64_MAX;
+	case SINGLE:
+		return n->single[i & (RING - 1)].pa;
+	case NESTED_BATCH:
+		return n->hits[i].status == PW_OK && n->hits[i].pa == n->hits[i].gpa + EPT_BYTES
+			       ? n->hits[i].gpa
+			       : UINT64_MAX;
+	default:
+		return n->single_hits[i].pa;
+	}
+}
+
 static void verify(struct nested *n, enum who who)
 {
-	for (size_t i = 0; i < n->list->count; i++) {
-		const struct pw_nested_result *r;
-		uint64_t pa = n->list->pa[i], got;
-
-		run_nested(n, who, n->list->va + i, 1);
-		got = n->single[0].pa;
-		if (who == NESTED) {
-			r = &n->ring[0];
-			if (r->status != PW_OK || r->gpa != pa || r->stage2.page_size != PAGE)
-				bench_die("%#llx: the guest-physical address is %#llx",
-					(unsigned long long)n->list->va[i],
-					(unsigned long long)r->gpa);
-			got = r->pa - EPT_BYTES;
-		}
-		if (got != pa)
-			bench_die("%#llx: pa is %#llx", (unsigned long long)n->list->va[i],
-				(unsigned long long)got);
+	for (size_t at = 0; at < n->list->count; at += RING) {
+		run_nested(n, who, n->list->va + at, RING);
+		for (size_t i = 0; i < RING; i++)
+			if (answer(n, who, i) != n->list->pa[at + i])
+				bench_die("%#llx: pa is %#llx",
+					(unsigned long long)n->list->va[at + i],
+					(unsigned long long)answer(n, who, i));
 	}
 }
 
@@ -123,7 +146,7 @@ static void open_nested(struct bench *bench)
 		bench_die("no memory");
 	begin(n, w);
 	/* The guest alone is walked in the same copy, as if it were the machine's. */
-	if (bench->what == SINGLE) {
+	if (bench->what == SINGLE || bench->what == SINGLE_BATCH) {
 		n->window.host = n->bytes + EPT_BYTES;
 		n->window.size -= EPT_BYTES;
 	}
@@ -158,9 +181,14 @@ static const struct bench_kind nested_kind = {
 
 void nested_add(void)
 {
-	static const char *const who[] = {[NESTED] = "pagewalk", [SINGLE] = "single"};
+	static const char *const who[] = {
+		[NESTED] = "pagewalk",
+		[SINGLE] = "single",
+		[NESTED_BATCH] = "pagewalk-batch",
+		[SINGLE_BATCH] = "single-batch",
+	};
 
-	for (unsigned i = 0; i < 2; i++) {
+	for (unsigned i = 0; i < sizeof who / sizeof who[0]; i++) {
 		struct bench *bench =
 			bench_add(&nested_kind, "nested/random/%s/%s", workload_name(W2), who[i]);
 

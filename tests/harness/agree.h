@@ -40,4 +40,16 @@ static inline bool agree_same_nested(
 	       agree_same_result(&a->stage2, &b->stage2);
 }
 
+/* A hit of a batch says of its address what the walker says of it alone. */
+static inline bool agree_same_hit(
+	const struct pw_nested_hit *hit, const struct pw_nested_result *result)
+{
+	return hit->gpa == result->gpa && hit->pa == result->pa &&
+	       hit->page_size == result->page_size && hit->status == result->status &&
+	       hit->stage == result->stage && hit->during == result->during &&
+	       hit->level == result->level && hit->rights == result->rights &&
+	       hit->user == result->user && hit->supervisor == result->supervisor &&
+	       hit->implicit == result->implicit;
+}
+
 #endif

@@ -6,13 +6,13 @@
 #include "agree.h"
 #include "two_stages.h"
 #include <criterion/criterion.h>
+#include <criterion/new/assert.h>
 
 static const pw_access accesses[] = {
 	PW_ACCESS_ANY,
 	PW_ACCESS_READ,
 	PW_ACCESS_WRITE,
 	PW_ACCESS_FETCH,
-	PW_ACCESS_READ | PW_ACCESS_USER,
 	PW_ACCESS_WRITE | PW_ACCESS_USER,
 	PW_ACCESS_FETCH | PW_ACCESS_USER,
 	PW_ACCESS_WRITE | PW_ACCESS_IMPLICIT,
@@ -24,28 +24,39 @@ struct pair {
 	unsigned mapped, refused;
 };
 
+/* Two pages, a hole, and an address that is not canonical. */
+static const pw_va vas[] = {
+	STAGES_SUPERVISOR_VA, STAGES_USER_VA + 0x123, 0x3000, UINT64_C(0x800000000000)};
+#define VAS (sizeof vas / sizeof vas[0])
+
 static void compare(struct pair *p, pw_pa changed)
 {
-	static const pw_va va[] = {STAGES_SUPERVISOR_VA, STAGES_USER_VA + 0x123};
 	struct pw_nested_result quick, full;
+	struct pw_nested_hit hit[VAS];
 
-	for (unsigned i = 0; i < 2; i++) {
-		for (unsigned n = 0; n < sizeof accesses / sizeof accesses[0]; n++) {
+	for (unsigned n = 0; n < sizeof accesses / sizeof accesses[0]; n++) {
+		size_t done =
+			pw_nested_translate_batch(&p->guest, &p->quick, vas, VAS, accesses[n], hit);
+
+		for (unsigned i = 0; i < VAS; i++) {
 			(void)!pw_nested_translate(
-				&p->guest, &p->quick, va[i], accesses[n], &quick);
-			(void)!pw_nested_translate(&p->guest, &p->full, va[i], accesses[n], &full);
-			cr_assert(agree_same_nested(&quick, &full),
-				"%s: va %#llx, access %#x, entry at %#llx is %#llx: status %u and "
-				"%u",
-				p->quick.format->name, (unsigned long long)va[i], accesses[n],
+				&p->guest, &p->quick, vas[i], accesses[n], &quick);
+			(void)!pw_nested_translate(&p->guest, &p->full, vas[i], accesses[n], &full);
+			cr_assert(
+				agree_same_nested(&quick, &full) && agree_same_hit(&hit[i], &full),
+				"%s: va %#llx, access %#x, entry at %#llx is %#llx: status %u, %u "
+				"in a batch, %u in full",
+				p->quick.format->name, (unsigned long long)vas[i], accesses[n],
 				(unsigned long long)changed,
 				(unsigned long long)ram_load(&p->s->ram, changed, 8), quick.status,
-				full.status);
+				hit[i].status, full.status);
+			done -= full.status == PW_OK;
 			if (full.status == PW_OK)
 				p->mapped++;
 			else
 				p->refused++;
 		}
+		cr_assert(eq(sz, done, 0));
 	}
 }
 
@@ -160,5 +171,27 @@ Test(nested_quick, window_that_ends)
 		compare(&p, 0);
 	}
 	cr_expect(p.mapped && p.refused);
+	stages_end(&s);
+}
+
+/* Without quick stages, without any, and with an access that is none. */
+Test(nested_quick, batch_that_is_not)
+{
+	struct stages s;
+	struct pair p = {.s = &s};
+	struct pw_nested_hit hit[VAS] = {{.status = PW_OK}};
+
+	stages_begin(&s, &pw_format_ept_4);
+	prepare(&p, NULL);
+	cr_assert(eq(sz,
+		pw_nested_translate_batch(&p.guest, &p.full, vas, VAS, PW_ACCESS_READ, hit), 2));
+	cr_assert(eq(u64, hit[0].pa, s.hpa));
+	cr_assert(eq(
+		sz, pw_nested_translate_batch(&p.guest, &p.quick, vas, 0, PW_ACCESS_READ, hit), 0));
+	cr_assert(eq(
+		sz, pw_nested_translate_batch(NULL, &p.quick, vas, VAS, PW_ACCESS_READ, hit), 0));
+	cr_assert(eq(int, hit[0].status, PW_E_ARGUMENT));
+	cr_assert(eq(sz, pw_nested_translate_batch(&p.guest, &p.quick, vas, VAS, 0, hit), 0));
+	cr_assert(eq(int, hit[VAS - 1].status, PW_E_ARGUMENT));
 	stages_end(&s);
 }

@@ -326,6 +326,31 @@ static void compare(struct world *w, uint64_t va, const struct slow_access *acce
 	w->exit[r.exit]++;
 }
 
+/* Many addresses at once: what is said of each is what is said of it alone. */
+static void compare_batch(struct world *w, const pw_va *some, unsigned count)
+{
+	static const pw_access kinds[] = {PW_ACCESS_ANY, PW_ACCESS_READ,
+		PW_ACCESS_WRITE | PW_ACCESS_USER, PW_ACCESS_FETCH | PW_ACCESS_USER};
+	pw_access access = kinds[random_below(&w->random, 4)];
+	struct pw_nested_hit hit[150];
+	pw_va va[150];
+	size_t done;
+
+	for (unsigned i = 0; i < 150; i++)
+		va[i] = some[random_below(&w->random, count)] ^ random_below(&w->random, 4096);
+	done = pw_nested_translate_batch(&w->one, &w->two, va, 150, access, hit);
+	for (unsigned i = 0; i < 150; i++) {
+		struct pw_nested_result r;
+
+		done -= pw_nested_translate(&w->one, &w->two, va[i], access, &r) == PW_OK;
+		cr_assert(agree_same_hit(&hit[i], &r),
+			"%s over %s: va %#llx, access %#x: status %u in a batch, %u alone",
+			w->pair.one.format, w->pair.two.format, (unsigned long long)va[i], access,
+			hit[i].status, r.status);
+	}
+	cr_assert(done == 0, "a wrong number of good answers");
+}
+
 static struct slow_access random_access(struct world *w)
 {
 	struct random *random = &w->random;
@@ -369,6 +394,7 @@ static void map_path(struct world *w, uint64_t va)
 static void try_pair(struct world *w, const struct pw_format *one, const struct pw_format *two)
 {
 	uint64_t root = root_in(w, &w->guest, one);
+	pw_va tried[8];
 
 	cr_assert(slow_config_tables(&w->pair.one, one->name, root));
 	memset((void *)w->tables.bytes, 0, TABLES_BYTES);
@@ -378,7 +404,7 @@ static void try_pair(struct world *w, const struct pw_format *one, const struct 
 	else
 		other_guest(w, one, root);
 	for (int i = 0; i < 8; i++) {
-		uint64_t va = random_va(&w->random, one, false);
+		uint64_t va = tried[i] = random_va(&w->random, one, false);
 
 		if (one->levels)
 			random_path(&w->random, &w->guest, one, root, va);
@@ -389,6 +415,8 @@ static void try_pair(struct world *w, const struct pw_format *one, const struct 
 			compare(w, va, &access);
 		}
 	}
+	if (one == &pw_format_x86_64)
+		compare_batch(w, tried, 8);
 }
 
 static void try_family(

@@ -141,6 +141,25 @@ struct pw_nested_result {
 PW_API PW_NODISCARD enum pw_status pw_nested_translate(const struct pw_space *stage1,
 	const struct pw_space *stage2, pw_va va, pw_access access, struct pw_nested_result *result);
 
+/* The part of struct pw_nested_result that a list wants: the fields mean the same. */
+struct pw_nested_hit {
+	pw_pa gpa, pa;
+	uint64_t page_size;
+	uint8_t status, stage, during;
+	int8_t level;
+	uint8_t rights, user, supervisor, implicit;
+};
+
+/*
+ * Translates va[0..count) for `access`; hits[i] answers va[i] as pw_nested_translate() would.
+ * Returns how many are PW_OK. As in pw_translate_batch() the walks of a group go down together, so
+ * that the memory works on all of them. Entries of stage 2 that lead to the guest's root are loaded
+ * once for some hundred addresses; between two answers of one batch the tables may have changed.
+ */
+PW_API size_t pw_nested_translate_batch(const struct pw_space *stage1,
+	const struct pw_space *stage2, const pw_va *va, size_t count, pw_access access,
+	struct pw_nested_hit *hits);
+
 /*
  * Writes one line about the result into text[size], as pw_explain() does.
  */
