@@ -41,7 +41,8 @@ enum pw_status pw_build_begin(struct pw_build *b, const struct pw_space *space, 
 		.live = flush && flush->live,
 		.first = va & low,
 		.last = last & low,
-		.link_mask = link_mask(f)};
+		.link_mask = link_mask(f),
+		.empty = space->empty};
 	return PW_OK;
 }
 

@@ -113,6 +113,7 @@ struct pw_build {
 	struct pw_change change[PW_MAX_LEVELS], widening[PW_MAX_LEVELS];
 	unsigned changes, widenings;
 
+	uint64_t empty;     /* what stands in entries that hold nothing */
 	uint64_t link_mask; /* where a chained table's address stands in an entry */
 	uint64_t need[PW_MAX_LEVELS];
 	uint64_t noted; /* holes that take tables */

@@ -41,7 +41,7 @@ static bool store_run(struct pw_build *b, const struct pw_run *run)
 		for (uint64_t i = 0; i < run->count; i++, entry += run->stride)
 			refused |= !pw_poke(b, run->table, run->index + i, entry);
 	}
-	if (run->value)
+	if (run->value != b->empty)
 		b->written += run->count;
 	if (run->linked && holes_are_cached(b, run))
 		pw_record(b, run->at, run_last(b, run), run->level, run->tables ? 0 : run->level,
@@ -98,17 +98,17 @@ static void change_run(struct pw_build *b, const struct pw_run *run)
 			run->tables);
 }
 
-/* Makes a hole; false if there is one, empty, already. */
+/* Makes a hole; false if there is an empty one already. */
 static bool take_out(struct pw_build *b, const struct pw_run *run, uint64_t index, uint64_t *entry)
 {
 	uint64_t seen;
 
 	if (!pw_peek_at(b, run->table, index, entry))
 		return false;
-	while (*entry) {
+	while (*entry != b->empty) {
 		seen = *entry;
-		if (b->live ? pw_exchange(b, run->table, index, entry, 0)
-			    : pw_poke(b, run->table, index, 0))
+		if (b->live ? pw_exchange(b, run->table, index, entry, b->empty)
+			    : pw_poke(b, run->table, index, b->empty))
 			return true;
 		if (*entry == seen) {
 			b->refused = true;
@@ -153,7 +153,7 @@ static bool exchange(struct pw_build *b, struct pw_run *run, uint64_t entry)
  */
 static bool replace_by_hole_first(struct pw_build *b, struct pw_run *run)
 {
-	if (!exchange(b, run, 0))
+	if (!exchange(b, run, b->empty))
 		return false;
 	pw_record(b, run->at, run_last(b, run), run->level, 0, run->tables);
 	(void)pw_flush_now(b);

@@ -25,7 +25,7 @@ bool pw_is_dead(const struct pw_build *b, pw_pa pa)
 		if (b->dead[level].count && b->dead[level].tail == pa)
 			return true;
 	}
-	if (!pw_peek_at(b, &table, 0, &link) || link & ~b->link_mask)
+	if (!pw_peek_at(b, &table, 0, &link) || (link ^ b->empty) & ~b->link_mask)
 		return false;
 	before = pw_chain_target(b, link);
 	table.pa = before;
@@ -35,11 +35,13 @@ bool pw_is_dead(const struct pw_build *b, pw_pa pa)
 /* A chained table's link reads as a hole at every level. */
 static bool links_are_holes(const struct pw_build *b)
 {
+	uint64_t may_be_set = b->link_mask | b->empty;
+
 	for (unsigned i = 0; i <= b->top; i++) {
 		const struct pw_level *row = pw_row(b, i);
 
-		if (!(row->present_all & ~b->link_mask) &&
-			(!row->present_any || (row->present_any & b->link_mask)))
+		if (!(row->present_all & ~may_be_set) &&
+			(!row->present_any || (row->present_any & may_be_set)))
 			return false;
 	}
 	return true;

@@ -73,7 +73,8 @@ static void put(struct pw_build *b, struct growth *g, uint64_t index, uint64_t c
 	run->level = (uint8_t)g->level;
 	run->index = g->filled[g->level];
 	run->count = index - run->index;
-	run->value = run->stride = 0;
+	run->value = b->empty;
+	run->stride = 0;
 	if (run->count)
 		(void)pw_commit(b, run);
 	run->index = index;
@@ -117,7 +118,7 @@ static bool close_tables(
 		const struct pw_level *row = pw_row(b, g->level);
 
 		if (g->filled[g->level] < pw_entry_count(row))
-			put(b, g, pw_entry_count(row), 0, 0, 0);
+			put(b, g, pw_entry_count(row), 0, b->empty, 0);
 		*entry = pw_link_to(b->format, g->level + 1, g->table[g->level].pa);
 		if (++g->level == g->above)
 			return true;

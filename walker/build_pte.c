@@ -107,11 +107,11 @@ static enum pw_status begin(
 	return PW_OK;
 }
 
-enum pw_status pw_root_create(
-	const struct pw_format *format, const struct pw_memory *memory, pw_pa *root)
+enum pw_status pw_root_create_with(
+	const struct pw_format *format, const struct pw_memory *memory, uint64_t empty, pw_pa *root)
 {
 	struct pw_build b;
-	struct pw_run run = {.op = PW_OP_STORE};
+	struct pw_run run = {.op = PW_OP_STORE, .value = empty};
 	struct pw_table table;
 	enum pw_status status = root ? begin(&b, format, memory) : PW_E_ARGUMENT;
 	uint64_t bytes;
@@ -119,6 +119,9 @@ enum pw_status pw_root_create(
 
 	if (status != PW_OK)
 		return status;
+	if (!pw_is_empty(format, empty))
+		return PW_E_ARGUMENT;
+	b.empty = empty;
 	bytes = pw_table_bytes(format, b.top);
 	if (bytes < pw_root_align(format))
 		bytes = pw_root_align(format);
@@ -137,4 +140,10 @@ enum pw_status pw_root_create(
 	else if (memory->free_table)
 		memory->free_table(memory->ctx, pa, bytes);
 	return status;
+}
+
+enum pw_status pw_root_create(
+	const struct pw_format *format, const struct pw_memory *memory, pw_pa *root)
+{
+	return pw_root_create_with(format, memory, 0, root);
 }

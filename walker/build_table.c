@@ -100,7 +100,7 @@ bool pw_exchange(const struct pw_build *b, const struct pw_table *table, uint64_
 
 uint64_t pw_chain_link(const struct pw_build *b, pw_pa pa)
 {
-	return pa >> b->format->address_left & b->link_mask;
+	return (pa >> b->format->address_left & b->link_mask) | (b->empty & ~b->link_mask);
 }
 
 pw_pa pw_chain_target(const struct pw_build *b, uint64_t link)

@@ -18,14 +18,14 @@ static struct pw_run run_at(const struct pw_trail *t, uint64_t count)
 		.at = t->at & ~PW_LOW(row->shift)};
 }
 
-/* An entry that is not 0 keeps its table, even a hole: somebody has noted something there. */
+/* An entry that is not empty keeps its table, even a hole: somebody has noted something there. */
 static bool any_left(
 	const struct pw_build *b, const struct pw_table *table, uint64_t from, uint64_t to)
 {
 	uint64_t entry;
 
 	for (uint64_t i = from; i < to; i++) {
-		if (!pw_peek_at(b, table, i, &entry) || entry)
+		if (!pw_peek_at(b, table, i, &entry) || entry != b->empty)
 			return true;
 	}
 	return false;
@@ -43,7 +43,7 @@ static enum pw_status plan_run(const struct pw_build *b, const struct pw_trail *
 	for (uint64_t i = index; i < index + count; i++) {
 		if (!pw_peek_at(b, table, i, &entry))
 			return PW_NO_MEMORY;
-		if (entry && !pw_can_write(b, table, i, 1))
+		if (entry != b->empty && !pw_can_write(b, table, i, 1))
 			return PW_E_READ_ONLY;
 	}
 	return PW_OK;

@@ -273,6 +273,23 @@ enum pw_status pw_space_init(struct pw_space *space, const struct pw_format *for
 	return pw_space_init_rules(space, format, root, memory, NULL);
 }
 
+bool pw_is_empty(const struct pw_format *format, uint64_t entry)
+{
+	for (unsigned i = 0; i < format->levels; i++) {
+		if (pw_is_present(&format->level[i], entry))
+			return !entry; /* a format of which 0 is no hole is what it is */
+	}
+	return !(entry & ~PW_LOW(8u * format->entry_bytes));
+}
+
+enum pw_status pw_space_set_empty(struct pw_space *space, uint64_t empty)
+{
+	if (!space || !space->format || !pw_is_empty(space->format, empty))
+		return PW_E_ARGUMENT;
+	space->empty = empty;
+	return PW_OK;
+}
+
 /* ---- Reaching memory beyond the first window ---- */
 
 bool pw_load_elsewhere(const struct pw_space *space, pw_pa pa, unsigned bytes, uint64_t *entry)

@@ -21,6 +21,9 @@ const struct pw_format *pw_stage2_row(const struct pw_format *format, const stru
 /* The rules of EPT and NPT, into a space that is prepared. Other families are left alone. */
 void pw_stage2_apply(struct pw_space *space, const struct pw_rules *rules);
 
+/* A hole at every level, or 0. */
+bool pw_is_empty(const struct pw_format *format, uint64_t entry);
+
 /* The alignment in bytes that a root must have. */
 uint64_t pw_root_align(const struct pw_format *format);
 

@@ -53,6 +53,19 @@ static inline void fixture_begin(struct fixture *f, const struct pw_format *form
 	fixture_begin_rules(f, format, windows, &rules);
 }
 
+/* Before anything is mapped: another root, whose holes have this value. */
+static inline void fixture_set_empty(struct fixture *f, uint64_t empty)
+{
+	struct pw_memory *memory = &f->tm.memory;
+	unsigned top = f->format->levels - 1u;
+	pw_pa root;
+
+	cr_assert(pw_root_create_with(f->format, memory, empty, &root) == PW_OK);
+	memory->free_table(memory->ctx, f->space.root, pw_table_bytes(f->format, top));
+	cr_assert(pw_space_init_rules(&f->space, f->format, root, memory, &f->rules) == PW_OK);
+	cr_assert(pw_space_set_empty(&f->space, empty) == PW_OK);
+}
+
 /* Everything that was given out is given back, nothing else was touched. */
 static inline void fixture_end(struct fixture *f)
 {

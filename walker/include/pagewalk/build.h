@@ -22,7 +22,8 @@
  * va, pa and size are multiples of the format's smallest page (PW_E_ALIGNMENT), size is not 0, and
  * the range neither wraps nor leaves what the format takes nor spans the canonical hole
  * (PW_E_RANGE). Formats without tables, and spaces whose root is the PDPTE registers, cannot be
- * changed (PW_E_UNSUPPORTED). Entries that hold nothing are written as 0.
+ * changed (PW_E_UNSUPPORTED). Entries that hold nothing are written as space->empty, 0 unless
+ * pw_space_set_empty() says otherwise.
  */
 #ifndef PAGEWALK_BUILD_H
 #define PAGEWALK_BUILD_H
@@ -89,6 +90,13 @@ PW_API void pw_flush_done(const struct pw_space *space, struct pw_flush *flush);
  */
 PW_API PW_NODISCARD enum pw_status pw_root_create(
 	const struct pw_format *format, const struct pw_memory *memory, pw_pa *root);
+
+/*
+ * The same with holes of this value, for a space that has it as its `empty`. PW_E_ARGUMENT also for
+ * a value that pw_space_set_empty() does not take.
+ */
+PW_API PW_NODISCARD enum pw_status pw_root_create_with(const struct pw_format *format,
+	const struct pw_memory *memory, uint64_t empty, pw_pa *root);
 
 /*
  * Maps [va, va + size) to [pa, pa + size) with the largest pages that size, alignment and the CPU

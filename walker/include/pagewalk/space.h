@@ -81,8 +81,8 @@ struct pw_x86_state {
 #define PW_CR4_LAM_SUP ((uint64_t)1 << 28)
 
 /*
- * A space. Read `format`, `root`, `memory`, `pa_bits` and `address_clear` freely; the rest is
- * derived by the init functions and private to the library.
+ * A space. Read `format`, `root`, `memory`, `empty`, `pa_bits` and `address_clear` freely; the rest
+ * is derived by the init functions and private to the library.
  */
 struct pw_space {
 	const struct pw_format *format;
@@ -111,6 +111,7 @@ struct pw_space {
 	uint64_t need_accessed, need_dirty;
 	uint64_t pdpte[4];
 	uint64_t address_clear; /* bits taken out of every output address */
+	uint64_t empty;         /* what builders write where nothing is mapped */
 	uint32_t pkru, pkrs;
 	uint8_t extension; /* enum pw_extension in force */
 	uint8_t engine;    /* which instantiation of the quick path serves this space */
@@ -151,6 +152,18 @@ PW_API PW_NODISCARD enum pw_status pw_space_init_rules(struct pw_space *space,
  */
 PW_API PW_NODISCARD enum pw_status pw_space_init_x86(struct pw_space *space,
 	const struct pw_x86_state *state, const struct pw_memory *memory, const char **why);
+
+/*
+ * What builders write for entries that hold nothing, in new tables and where they take something
+ * out; 0 after the init functions. To be called before anybody uses the space. Whoever delivers
+ * violations in the guest (EPT-violation #VE) has PW_EPT_SUPPRESS_VE in all entries that are not
+ * present, but where a #VE is wanted. SDM vol. 3C, "Convertible EPT Violations".
+ *
+ * Only what is written is so: the root is made by pw_root_create_with(), and tables that are there
+ * already stay as they are. Holes with another value are holes for every function, and keep the
+ * tables they are in. PW_E_ARGUMENT: not a hole at every level, or wider than an entry.
+ */
+PW_API PW_NODISCARD enum pw_status pw_space_set_empty(struct pw_space *space, uint64_t empty);
 
 #ifdef __cplusplus
 }

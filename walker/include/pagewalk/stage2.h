@@ -26,6 +26,9 @@ extern "C" {
 #define PW_EPT_CAP_ADVANCED       ((uint64_t)1 << 22)
 #define PW_EPT_CAP_SHADOW_STACK   ((uint64_t)1 << 23)
 
+/* In an entry that is not present, or a page's: no #VE, the violation exits. */
+#define PW_EPT_SUPPRESS_VE ((uint64_t)1 << 63)
+
 /* Fields of the EPTP. SDM vol. 3C, "Extended-Page-Table Pointer (EPTP)". */
 #define PW_EPTP_TYPE           ((uint64_t)7)      /* of accesses to the tables: UC or WB */
 #define PW_EPTP_LENGTH         ((uint64_t)7 << 3) /* levels less one */
