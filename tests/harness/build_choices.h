@@ -34,32 +34,38 @@ static inline pw_rights random_software(struct world *w)
 
 static inline pw_rights random_groups(struct world *w)
 {
-	return w->groups && random_once_in(&w->random, 2) ? PW_CONTIGUOUS : 0;
+	return w->kind.groups && random_once_in(&w->random, 2) ? PW_CONTIGUOUS : 0;
 }
 
 /* Ranges of all sizes, often such that they begin or end where a larger page does. */
 static inline void random_range(struct world *w)
 {
 	uint64_t all = w->model.count, align = world_block_cells(w, w->top_page), skew;
+	unsigned base = w->kind.base, levels = w->top_page + 1 - base;
 
 	if (random_once_in(&w->random, 3))
-		align = world_block_cells(w, (unsigned)random_below(&w->random, w->top_page + 1));
+		align = world_block_cells(w, base + (unsigned)random_below(&w->random, levels));
 	w->from = random_below(&w->random, all);
 	w->count = 1 + random_below(&w->random, random_once_in(&w->random, 3) ? all : 2 * align);
 	skew = flat_map_va(&w->model, w->from) / w->model.page % align;
-	switch (random_below(&w->random, 4)) {
+	switch (random_below(&w->random, 4 + w->kind.small)) {
 	case 0: /* anywhere */
 		break;
-	case 1: /* a small piece */
-		w->count = 1 + random_below(&w->random, 20);
-		break;
-	default: /* whole larger pages */
+	case 1: /* whole larger pages */
+	case 2:
 		w->from = skew > w->from ? w->from + align - skew : w->from - skew;
 		w->count = (w->count + align - 1) / align * align;
+		break;
+	default: /* a small piece */
+		w->count = 1 + random_below(&w->random, 20);
 		break;
 	}
 	if (w->from >= all)
 		w->from = 0;
+	if (w->kind.whole_once_in && random_once_in(&w->random, w->kind.whole_once_in)) {
+		w->from = 0;
+		w->count = all;
+	}
 	if (w->count > all - w->from)
 		w->count = all - w->from;
 }

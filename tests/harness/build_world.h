@@ -15,20 +15,34 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WORLD_MEMORY_BASE  UINT64_C(0x100000)
-#define WORLD_MEMORY_BYTES (UINT64_C(8) << 20)
-#define WORLD_RANGES       8
-#define WORLD_FREED        16
-#define WORLD_FLUSHED      64
-#define WORLD_CELLS_MAX    (UINT64_C(1) << 18)
+#define WORLD_MEMORY_BASE UINT64_C(0x100000)
+#define WORLD_RANGES      8
+#define WORLD_FREED       16
+#define WORLD_FLUSHED     64
+
+/* How large a world is, and how closely it is looked at. */
+struct world_kind {
+	uint64_t memory_bytes;
+	uint64_t page_cells; /* the largest page has no more cells, if any has less */
+	unsigned base;       /* the level whose pages are the cells */
+	unsigned samples;    /* cells looked at after each operation, beside those around its ends,
+				and again as many of its own */
+	unsigned small;      /* of 4 + small ranges 1 + small are of a few cells */
+	unsigned whole_once_in;  /* one range in so many is the whole world; 0: none */
+	uint64_t allocated;      /* most cells allocated at once */
+	unsigned tables_once_in; /* tables are counted after one operation in so many */
+	bool windows;
+	bool groups; /* mappings may ask for groups of entries */
+};
 
 struct world {
 	struct random random;
 	const struct pw_format *format;
+	struct world_kind kind;
 	struct test_memory tm;
 	struct pw_space space;
 	struct flat_map model, before; /* the cells before the operation */
-	uint8_t *copy;                 /* and the memory */
+	uint8_t *copy;                 /* and the tables */
 	struct slow_config config;
 	struct slow_memory memory;
 	struct pw_flush flush;
@@ -43,7 +57,6 @@ struct world {
 	bool flushed_everything;
 	unsigned exists, failed, done;
 	uint64_t merged;
-	bool groups;      /* mappings may ask for groups of entries */
 	uint64_t grouped; /* cells of such groups that were looked at */
 	bool marks;       /* the model keeps Accessed and Dirty */
 };
@@ -127,10 +140,11 @@ static inline void world_check_group(struct world *w, uint64_t cell, const struc
 
 		if (others[i] >= w->model.count)
 			continue;
-		cr_assert(there->mapped && there->rights == here->rights &&
-				  there->pa - here->pa == (others[i] - cell) * w->model.page,
-			"%s: a group of entries that differ at %#llx", w->format->name,
-			(unsigned long long)flat_map_va(&w->model, others[i]));
+		if (!there->mapped || there->rights != here->rights ||
+			there->pa - here->pa != (others[i] - cell) * w->model.page)
+			cr_assert_fail("%s: a group of entries that differ at %#llx",
+				w->format->name,
+				(unsigned long long)flat_map_va(&w->model, others[i]));
 	}
 }
 
@@ -140,12 +154,13 @@ static inline void world_check_cell(struct world *w, uint64_t cell, const char *
 	struct slow_result r = world_look(w, va);
 	const char *what = world_difference(w, &w->model.cells[cell], &r);
 
-	cr_assert(what == NULL,
-		"%s after %s: at va %#llx the model has another %s (pa %#llx rights %#x); the "
-		"tables have %s, entry %#llx at level %d",
-		w->format->name, after, (unsigned long long)va, what,
-		(unsigned long long)w->model.cells[cell].pa, w->model.cells[cell].rights,
-		slow_status_name(r.status), (unsigned long long)r.entry, r.level);
+	if (what)
+		cr_assert_fail("%s after %s: at va %#llx the model has another %s (pa %#llx rights "
+			       "%#x); the "
+			       "tables have %s, entry %#llx at level %d",
+			w->format->name, after, (unsigned long long)va, what,
+			(unsigned long long)w->model.cells[cell].pa, w->model.cells[cell].rights,
+			slow_status_name(r.status), (unsigned long long)r.entry, r.level);
 	if (r.status == SLOW_MAPPED)
 		world_check_group(w, cell, &r);
 }
@@ -163,7 +178,7 @@ static inline void world_check_some(struct world *w, const char *after)
 				world_check_cell(w, cell, after);
 		}
 	}
-	for (unsigned i = 0; i < 24; i++) {
+	for (unsigned i = 0; i < w->kind.samples; i++) {
 		world_check_cell(w, random_below(&w->random, w->model.count), after);
 		if (w->count)
 			world_check_cell(w, w->from + random_below(&w->random, w->count), after);
@@ -181,12 +196,13 @@ static inline uint64_t world_count_tables(const struct world *w, pw_pa table, un
 
 	for (uint64_t i = 0; i < entries && (level || !used); i++) {
 		uint64_t entry = test_memory_load(&w->tm, table + i * bytes, bytes);
+		enum pw_kind kind;
 
 		used |= entry != 0;
-
-		cr_assert(pw_entry_kind(w->format, level, entry) != PW_BAD, "%s: a BAD entry",
-			w->format->name);
-		if (pw_entry_kind(w->format, level, entry) == PW_TABLE)
+		kind = pw_entry_kind(w->format, level, entry);
+		if (kind == PW_BAD)
+			cr_assert_fail("%s: a BAD entry", w->format->name);
+		if (kind == PW_TABLE)
 			tables += world_count_tables(
 				w, pw_entry_address(w->format, level, entry), level - 1);
 	}
@@ -231,9 +247,9 @@ static inline void world_check_listed(const struct world *w)
 		const struct flat_cell *now = &w->model.cells[i], *old = &w->before.cells[i];
 
 		if (old->mapped &&
-			(!now->mapped || now->rights != old->rights || now->type != old->type))
-			cr_assert(world_is_listed(w, flat_map_va(&w->model, i)),
-				"%s: a stale translation is not in the flush list",
+			(!now->mapped || now->rights != old->rights || now->type != old->type) &&
+			!world_is_listed(w, flat_map_va(&w->model, i)))
+			cr_assert_fail("%s: a stale translation is not in the flush list",
 				w->format->name);
 	}
 	for (size_t i = 1; i < w->flush.range_count; i++)
@@ -256,7 +272,8 @@ static inline void world_flush_now(void *ctx, struct pw_flush *flush)
 
 static inline uint64_t world_block_cells(const struct world *w, unsigned level)
 {
-	return UINT64_C(1) << (w->format->level[level].shift - w->format->level[0].shift);
+	return UINT64_C(1) << (w->format->level[level].shift -
+			       w->format->level[w->kind.base].shift);
 }
 
 /* ---- The world ---- */
@@ -265,40 +282,41 @@ static inline uint64_t world_block_cells(const struct world *w, unsigned level)
 static inline void world_begin_model(struct world *w)
 {
 	const struct pw_format *f = w->format;
-	unsigned level = 0;
+	unsigned level = w->kind.base, shift = f->level[level].shift;
 	uint64_t block, first, above;
 
 	while (level + 1u < f->levels && f->level[level + 1].page.size_log2 &&
-		world_block_cells(w, level + 1) <= WORLD_CELLS_MAX)
+		world_block_cells(w, level + 1) <= w->kind.page_cells)
 		level++;
 	w->top_page = level;
-	block = world_block_cells(w, level) << f->level[0].shift;
+	block = world_block_cells(w, level) << shift;
 	above = block << f->level[level].index_bits;
 	first = above < UINT64_C(1) << (f->va_bits - 1) ? above - block - block / 2 : 0;
-	first &= ~((UINT64_C(1) << f->level[0].shift) - 1);
+	first &= ~((UINT64_C(1) << shift) - 1);
 	first = pw_format_extend(f, first);
-	flat_map_begin(&w->model, first, UINT64_C(1) << f->level[0].shift,
-		3 * world_block_cells(w, level));
+	flat_map_begin(&w->model, first, UINT64_C(1) << shift, 3 * world_block_cells(w, level));
 	flat_map_begin(&w->before, first, w->model.page, w->model.count);
 	w->model.ordinary = (uint8_t)page_ordinary_type(f);
 }
 
-static inline void world_begin(
-	struct world *w, const struct pw_format *format, bool windows, bool groups, uint64_t seed)
+static inline void world_begin(struct world *w, const struct pw_format *format,
+	const struct world_kind *kind, uint64_t seed)
 {
-	const struct pw_rules rules = {.riscv_napot = groups};
+	const struct pw_rules rules = {.riscv_napot = kind->groups};
 	pw_pa root;
 
-	*w = (struct world){.format = format, .random = random_from(seed), .groups = groups};
-	test_memory_begin(&w->tm, WORLD_MEMORY_BASE, WORLD_MEMORY_BYTES, windows);
-	w->copy = test_memory_copy(&w->tm);
+	*w = (struct world){.format = format, .kind = *kind, .random = random_from(seed)};
+	test_memory_begin(&w->tm, WORLD_MEMORY_BASE, kind->memory_bytes, kind->windows);
+	w->copy = malloc(kind->memory_bytes + kind->memory_bytes / TEST_GRAIN);
+	cr_assert(w->copy != NULL, "no memory for a copy");
 	cr_assert(pw_root_create(format, &w->tm.memory, &root) == PW_OK);
 	cr_assert(pw_space_init_rules(&w->space, format, root, &w->tm.memory, &rules) == PW_OK);
 	cr_assert(slow_config_tables(&w->config, format->name, root));
 	w->config.ept_ad = true;
-	w->config.riscv_svnapot = groups;
+	w->config.riscv_svnapot = kind->groups;
 	w->memory = (struct slow_memory){w->tm.bytes, w->tm.base, w->tm.size, false, NULL};
-	w->marks = format->family == PW_FAMILY_X86 || format->family == PW_FAMILY_EPT;
+	w->marks = format->family == PW_FAMILY_X86 || format->family == PW_FAMILY_EPT ||
+		   format->family == PW_FAMILY_NPT;
 	world_begin_model(w);
 	w->flush = (struct pw_flush){.ranges = w->ranges,
 		.range_max = WORLD_RANGES,

@@ -2,9 +2,9 @@
 #include "page_attributes.h"
 #include <string.h>
 
-static bool is_named(const struct pw_format *format, const char *part)
+static bool is_named(const struct pw_format *format, const char *start)
 {
-	return strstr(format->name, part) != NULL;
+	return strncmp(format->name, start, strlen(start)) == 0;
 }
 
 static uint64_t bits(unsigned low, unsigned high)
@@ -26,7 +26,7 @@ uint64_t page_software_mask(const struct pw_format *format)
 		return bits(11, 11) | bits(52, 56) | bits(59, 59) | bits(62, 62);
 	if (is_named(format, "riscv"))
 		return bits(8, 9);
-	if (is_named(format, "armv7-short") || is_named(format, "none"))
+	if (is_named(format, "armv7-short") || is_named(format, "x86-none"))
 		return 0;
 	return bits(55, 58); /* Arm's long descriptors */
 }
@@ -35,9 +35,11 @@ uint64_t page_software(const struct pw_format *format, uint64_t entry)
 {
 	uint64_t mask = page_software_mask(format), value = 0;
 
-	for (unsigned i = 64; i-- > 0;) {
-		if (mask >> i & 1)
-			value = value << 1 | (entry >> i & 1);
+	for (unsigned i = 0; mask; i++) {
+		uint64_t lowest = mask & -mask;
+
+		value |= entry & lowest ? UINT64_C(1) << i : 0;
+		mask -= lowest;
 	}
 	return value;
 }

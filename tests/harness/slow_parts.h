@@ -26,11 +26,9 @@ static inline bool slow_bit(uint64_t value, unsigned n)
 /* Bits @high:@low, moved down to bit 0. */
 static inline uint64_t slow_field(uint64_t value, unsigned high, unsigned low)
 {
-	uint64_t field = 0;
-
-	for (unsigned n = low; n <= high; n++)
-		field |= (uint64_t)slow_bit(value, n) << (n - low);
-	return field;
+	if (high < low)
+		return 0;
+	return value >> low & (UINT64_MAX >> (63 - (high - low)));
 }
 
 /* Bits @high:@low where they are, all others cleared. */

@@ -20,7 +20,7 @@ enum family {
 static bool is_one_of(const char *name, const char *const names[])
 {
 	for (; *names; names++) {
-		if (!strcmp(name, *names))
+		if (**names == *name && !strcmp(name, *names))
 			return true;
 	}
 	return false;

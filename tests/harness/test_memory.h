@@ -65,4 +65,11 @@ void test_memory_store(struct test_memory *tm, pw_pa pa, unsigned bytes, uint64_
 uint8_t *test_memory_copy(const struct test_memory *tm);
 bool test_memory_equals(const struct test_memory *tm, const uint8_t *copy);
 
+/*
+ * The same for the tables that are out, and nothing else: less work where they are few. `tables`
+ * has room for the memory and a byte for each grain.
+ */
+void test_memory_copy_tables(const struct test_memory *tm, uint8_t *tables);
+bool test_memory_tables_equal(const struct test_memory *tm, const uint8_t *tables);
+
 #endif
