@@ -4,6 +4,7 @@
 
 #include "args.h"
 #include "listing.h"
+#include "nested_args.h"
 #include "target.h"
 
 #define SUMMARY "List an address space as merged regions"
@@ -15,6 +16,7 @@ enum {
 struct maps_args {
 	struct common_args common;
 	struct space_args space;
+	struct nested_args nested;
 	const char *source;
 	const char *first_text, *last_text;
 	pw_va first, last;
@@ -61,7 +63,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &args->space;
-		state->child_inputs[1] = &args->common;
+		state->child_inputs[1] = &args->nested;
+		state->child_inputs[2] = &args->common;
 		return 0;
 	case KEY_EXPAND:
 		args->expand = true;
@@ -78,7 +81,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp_option options[] = {
 	{"expand", KEY_EXPAND, NULL, 0, "List repeated tables in full", 0}, {0}};
 static const struct argp_child children[] = {
-	{&space_argp, 0, NULL, 0}, {&common_argp, 0, NULL, 0}, {0}};
+	{&space_argp, 0, NULL, 0}, {&nested_argp, 0, NULL, 0}, {&common_argp, 0, NULL, 0}, {0}};
 static const struct argp argp = {
 	.options = options,
 	.parser = parse,
@@ -89,9 +92,25 @@ static const struct argp argp = {
 	.children = children,
 };
 
+static int list(
+	const struct maps_args *args, const struct target *target, const struct pw_space *stage2)
+{
+	return listing_print(&(struct listing){
+		.space = &target->space,
+		.stage2 = stage2,
+		.first = args->first,
+		.last = args->last,
+		.memory_bytes = target->source.last - target->source.base,
+		.expand = args->expand,
+		.json = args->common.json,
+		.indent = "",
+	});
+}
+
 static int run(const struct cmd *cmd, int argc, char **argv)
 {
 	struct maps_args args = {0};
+	struct pw_space stage2;
 	struct target target;
 	int status = args_parse(cmd, argc, argv, &args);
 
@@ -100,15 +119,9 @@ static int run(const struct cmd *cmd, int argc, char **argv)
 	status = target_open(&target, &args.space, args.source);
 	if (status != EXIT_DATA)
 		return status;
-	status = listing_print(&(struct listing){
-		.space = &target.space,
-		.first = args.first,
-		.last = args.last,
-		.memory_bytes = target.source.last - target.source.base,
-		.expand = args.expand,
-		.json = args.common.json,
-		.indent = "",
-	});
+	status = nested_args_make(&args.nested, &target.source.memory, &stage2);
+	if (status == EXIT_DATA)
+		status = list(&args, &target, args.nested.format != NULL ? &stage2 : NULL);
 	target_close(&target);
 	return status;
 }

@@ -10,6 +10,7 @@
 #include "args.h"
 #include "fields.h"
 #include "nested_answer.h"
+#include "nested_args.h"
 #include "numbers.h"
 #include "output.h"
 #include "target.h"
@@ -21,24 +22,12 @@ struct translate_args {
 	struct common_args common;
 	struct space_args space;
 	struct access_args access;
-	const struct pw_format *nested; /* of stage 2, or NULL */
-	uint64_t nested_root;
+	struct nested_args nested;
 	const char *source;
 	char *const *addresses;
 	int address_count;
 	bool from_stdin;
 };
-
-enum {
-	KEY_NESTED = 0x6000,
-};
-
-static bool is_second_stage(const struct pw_format *format)
-{
-	return format->family == PW_FAMILY_EPT || format->family == PW_FAMILY_NPT ||
-	       ((format->family == PW_FAMILY_ARM || format->family == PW_FAMILY_RISCV) &&
-		       !format->has_user);
-}
 
 static error_t check_addresses(struct translate_args *args)
 {
@@ -55,35 +44,17 @@ static error_t check_addresses(struct translate_args *args)
 	return 0;
 }
 
-/* FORMAT:ROOT */
-static error_t parse_nested(struct translate_args *args, const char *arg)
-{
-	const char *colon = strchr(arg, ':');
-	char name[32];
-
-	if (colon == NULL || (size_t)(colon - arg) >= sizeof name)
-		return args_wrong("--nested '%s' is not FORMAT:ROOT", arg);
-	memcpy(name, arg, (size_t)(colon - arg));
-	name[colon - arg] = '\0';
-	args->nested = pw_format_find(name);
-	if (args->nested == NULL || !is_second_stage(args->nested))
-		return args_wrong("--nested '%s' is not a second stage: an ept, npt, arm64-s2 or "
-				  "riscv x4 format",
-			name);
-	return args_number("the root of --nested", colon + 1, &args->nested_root);
-}
-
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct translate_args *args = state->input;
 
+	(void)arg;
 	switch (key) {
-	case KEY_NESTED:
-		return parse_nested(args, arg);
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &args->space;
 		state->child_inputs[1] = &args->access;
-		state->child_inputs[2] = &args->common;
+		state->child_inputs[2] = &args->nested;
+		state->child_inputs[3] = &args->common;
 		return 0;
 	case ARGP_KEY_ARGS:
 		args->source = state->argv[state->next];
@@ -102,16 +73,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-static const struct argp_child children[] = {
-	{&space_argp, 0, NULL, 0}, {&access_argp, 0, NULL, 0}, {&common_argp, 0, NULL, 0}, {0}};
-static const struct argp_option options[] = {
-	{"nested", KEY_NESTED, "FORMAT:ROOT", 0,
-		"SOURCE is the machine's memory: the tables are a guest's, under these of its "
-		"hypervisor",
-		0},
-	{0}};
+static const struct argp_child children[] = {{&space_argp, 0, NULL, 0}, {&access_argp, 0, NULL, 0},
+	{&nested_argp, 0, NULL, 0}, {&common_argp, 0, NULL, 0}, {0}};
 static const struct argp argp = {
-	.options = options,
 	.parser = parse,
 	.args_doc = "SOURCE VA...\nSOURCE -",
 	.doc = SUMMARY " by the page tables in a memory image."
@@ -140,17 +104,6 @@ static int answer_nested(const struct job *job, pw_va va)
 		output_text(
 			"%s\n", nested_text(job->space, job->stage2, &result, text, sizeof text));
 	return result.status == PW_OK ? EXIT_DATA : EXIT_REASON;
-}
-
-/* Stage 2 by the default rules, over the same source. */
-static int open_nested(
-	const struct translate_args *args, const struct target *target, struct pw_space *stage2)
-{
-	if (args->nested == NULL || pw_space_init(stage2, args->nested, args->nested_root,
-					    &target->source.memory) == PW_OK)
-		return EXIT_DATA;
-	(void)args_wrong("the root of --nested is not aligned as %s wants it", args->nested->name);
-	return EXIT_USAGE;
 }
 
 static int answer(const struct job *job, pw_va va)
@@ -253,7 +206,7 @@ static int run(const struct cmd *cmd, int argc, char **argv)
 	if (status != ARGS_RUN)
 		return status;
 	job = (struct job){.space = &target.space,
-		.stage2 = args.nested != NULL ? &stage2 : NULL,
+		.stage2 = args.nested.format != NULL ? &stage2 : NULL,
 		.json = args.common.json};
 	job.access = access_args_resolve(&args.access, &args.space);
 	if (job.access == 0)
@@ -261,7 +214,7 @@ static int run(const struct cmd *cmd, int argc, char **argv)
 	status = target_open(&target, &args.space, args.source);
 	if (status != EXIT_DATA)
 		return status;
-	status = open_nested(&args, &target, &stage2);
+	status = nested_args_make(&args.nested, &target.source.memory, &stage2);
 	if (status == EXIT_DATA)
 		status = args.from_stdin ? answer_stdin(&job) : answer_arguments(&job, &args);
 	target_close(&target);

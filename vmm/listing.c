@@ -37,7 +37,54 @@ static size_t scratch_bytes(uint64_t memory_bytes)
 	return PW_REGIONS_SCRATCH(tables * ROLES_PER_TABLE);
 }
 
-static const char *reason_of(const struct pw_region *region)
+/* Regions of one stage or of both, as those of both; with one stage, `stage` and `gpa` are 0. */
+struct source_of_regions {
+	const struct listing *listing;
+	struct pw_regions single;
+	struct pw_nested_regions nested;
+};
+
+static void begin(
+	struct source_of_regions *from, const struct listing *l, void *scratch, size_t bytes)
+{
+	from->listing = l;
+	if (l->stage2 != NULL) {
+		pw_nested_regions_begin(&from->nested, l->space, l->stage2, l->first, l->last, true,
+			scratch, bytes);
+		from->nested.expand = l->expand;
+		if (l->expand)
+			from->nested.budget = EXPAND_BUDGET;
+		return;
+	}
+	pw_regions_begin(&from->single, l->space, l->first, l->last, scratch, bytes);
+	from->single.expand = l->expand;
+	if (l->expand)
+		from->single.budget = EXPAND_BUDGET;
+}
+
+static bool next(struct source_of_regions *from, struct pw_nested_region *region)
+{
+	struct pw_region r;
+
+	if (from->listing->stage2 != NULL)
+		return pw_nested_regions_next(&from->nested, region);
+	if (!pw_regions_next(&from->single, &r))
+		return false;
+	*region = (struct pw_nested_region){
+		.first = r.first,
+		.last = r.last,
+		.kind = r.kind,
+		.level = r.level,
+		.grant = r.grant,
+		.pa = r.pa,
+		.page_size = r.page_size,
+		.entry = r.entry,
+		.repeats = r.repeats,
+	};
+	return true;
+}
+
+static const char *reason_of(const struct pw_nested_region *region)
 {
 	return pw_status_name(region->kind == PW_REGION_BAD ? PW_RESERVED : PW_NO_MEMORY);
 }
@@ -53,8 +100,14 @@ static void print_rights(const struct pw_format *format, pw_grant grant)
 			rwx_text(pw_grant_supervisor(grant), supervisor));
 }
 
+/* Stage 1 has mapped it. */
+static bool has_gpa(const struct listing *listing, const struct pw_nested_region *region)
+{
+	return listing->stage2 != NULL && region->kind != PW_REGION_REPEATS && region->stage != 1;
+}
+
 /* Not by way of a json_t: there can be millions of these, and nothing in them needs quoting. */
-static void print_record(const struct listing *listing, const struct pw_region *region)
+static void print_record(const struct listing *listing, const struct pw_nested_region *region)
 {
 	output_text("{%s\"first\":\"0x%" PRIx64 "\",\"last\":\"0x%" PRIx64 "\"",
 		listing->is_event ? "\"event\":\"region\"," : "", region->first, region->last);
@@ -67,10 +120,17 @@ static void print_record(const struct listing *listing, const struct pw_region *
 	case PW_REGION_REPEATS:
 		output_text(",\"repeats\":\"0x%" PRIx64 "\"", region->repeats);
 		break;
+	case PW_REGION_UNBACKED:
+		output_text(",\"unbacked\":true");
+		break;
 	default:
 		output_text(",\"status\":\"%s\",\"level\":%u,\"entry\":\"0x%" PRIx64 "\"",
 			reason_of(region), (unsigned)region->level, region->entry);
+		if (region->stage != 0)
+			output_text(",\"stage\":%u", (unsigned)region->stage);
 	}
+	if (has_gpa(listing, region))
+		output_text(",\"gpa\":\"0x%" PRIx64 "\"", region->gpa);
 	output_text("}\n");
 }
 
@@ -95,14 +155,17 @@ static const char *size_text(uint64_t bytes, char *text, size_t room)
 	return text;
 }
 
-static void print_line(const struct listing *listing, const struct pw_region *region)
+static void print_line(const struct listing *listing, const struct pw_nested_region *region)
 {
+	static const char *const stage_text[] = {"", " of stage 1", " of stage 2"};
 	int digits = address_digits(listing);
 	char size[24], pa[20], rights[RIGHTS_BYTES];
 
 	output_text("%s0x%0*" PRIx64 " 0x%0*" PRIx64 " %6s  ", listing->indent, digits,
 		region->first, digits, region->last,
 		size_text(region->last - region->first + 1, size, sizeof size));
+	if (has_gpa(listing, region))
+		output_text("0x%-12" PRIx64 " ", region->gpa);
 	switch (region->kind) {
 	case PW_REGION_MAPPED:
 		(void)snprintf(pa, sizeof pa, "0x%" PRIx64, region->pa);
@@ -113,9 +176,12 @@ static void print_line(const struct listing *listing, const struct pw_region *re
 	case PW_REGION_REPEATS:
 		output_text("repeats 0x%" PRIx64 "\n", region->repeats);
 		break;
+	case PW_REGION_UNBACKED:
+		output_text("not in stage 2\n");
+		break;
 	default:
-		output_text("%s at level %u, entry 0x%" PRIx64 "\n", reason_of(region),
-			(unsigned)region->level, region->entry);
+		output_text("%s at level %u%s, entry 0x%" PRIx64 "\n", reason_of(region),
+			(unsigned)region->level, stage_text[region->stage], region->entry);
 	}
 }
 
@@ -123,18 +189,19 @@ static void print_heading(const struct listing *listing)
 {
 	int width = address_digits(listing) + 2;
 
-	output_text("%s%-*s %-*s %6s  %-14s %-7s %s\n", listing->indent, width, "FIRST", width,
-		"LAST", "SIZE", "PA", "PAGE", "RIGHTS");
+	output_text("%s%-*s %-*s %6s  %s%-14s %-7s %s\n", listing->indent, width, "FIRST", width,
+		"LAST", "SIZE", listing->stage2 != NULL ? "GPA            " : "", "PA", "PAGE",
+		"RIGHTS");
 }
 
-static void print_shortfall(const struct listing *listing, const struct pw_regions *regions)
+static void print_shortfall(const struct listing *listing, uint64_t budget, pw_va position)
 {
 	json_t *record;
 	char reason[160];
 
 	(void)snprintf(reason, sizeof reason,
 		"the budget of %" PRIu64 " entries is used up; the rest begins at 0x%" PRIx64,
-		regions->budget, regions->position);
+		budget, position);
 	if (!listing->json) {
 		output_text("%sincomplete: %s\n", listing->indent, reason);
 		return;
@@ -148,7 +215,7 @@ static void print_shortfall(const struct listing *listing, const struct pw_regio
 }
 
 /* Shows where a long list has got to, once a second. */
-static void show_progress(uint64_t count, const struct pw_region *region, time_t *shown)
+static void show_progress(uint64_t count, const struct pw_nested_region *region, time_t *shown)
 {
 	time_t now;
 
@@ -162,14 +229,15 @@ static void show_progress(uint64_t count, const struct pw_region *region, time_t
 	*shown = now;
 }
 
-static int print_regions(const struct listing *listing, struct pw_regions *regions)
+static int print_regions(const struct listing *listing, struct source_of_regions *from)
 {
-	struct pw_region region;
+	bool nested = listing->stage2 != NULL;
+	struct pw_nested_region region;
 	int status = EXIT_DATA;
 	uint64_t count = 0;
 	time_t shown = 0;
 
-	while (!output_failed() && pw_regions_next(regions, &region)) {
+	while (!output_failed() && next(from, &region)) {
 		if (count == 0 && !listing->json)
 			print_heading(listing);
 		if (listing->json)
@@ -180,8 +248,9 @@ static int print_regions(const struct listing *listing, struct pw_regions *regio
 			status = EXIT_REASON;
 		show_progress(++count, &region, &shown);
 	}
-	if (regions->status == PW_E_BUDGET) {
-		print_shortfall(listing, regions);
+	if ((nested ? from->nested.status : from->single.status) == PW_E_BUDGET) {
+		print_shortfall(listing, nested ? from->nested.budget : from->single.budget,
+			nested ? from->nested.position : from->single.position);
 		status = EXIT_REASON;
 	}
 	return status;
@@ -191,18 +260,15 @@ int listing_print(const struct listing *listing)
 {
 	size_t bytes = scratch_bytes(listing->memory_bytes);
 	void *scratch = malloc(bytes);
-	struct pw_regions regions;
+	struct source_of_regions from;
 	int status;
 
 	if (scratch == NULL) {
 		output_out_of_memory();
 		return EXIT_SOURCE;
 	}
-	pw_regions_begin(&regions, listing->space, listing->first, listing->last, scratch, bytes);
-	regions.expand = listing->expand;
-	if (listing->expand)
-		regions.budget = EXPAND_BUDGET;
-	status = print_regions(listing, &regions);
+	begin(&from, listing, scratch, bytes);
+	status = print_regions(listing, &from);
 	free(scratch);
 	return status;
 }

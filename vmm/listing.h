@@ -6,10 +6,11 @@
 #include <stdbool.h>
 
 #include <jansson.h>
-#include <pagewalk/regions.h>
+#include <pagewalk/nested.h>
 
 struct listing {
 	const struct pw_space *space;
+	const struct pw_space *stage2; /* or NULL; otherwise the space is a guest's under this */
 	pw_va first, last;
 	uint64_t memory_bytes; /* of guest memory: how many tables there can be */
 	bool expand;

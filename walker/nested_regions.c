@@ -164,6 +164,7 @@ static bool advance(struct pw_nested_regions *regions, struct pw_nested_region *
 	 * up what the stage 2 of the regions before needs.
 	 */
 	regions->outer.budget = regions->outer.it.reads + left(regions);
+	regions->outer.expand = regions->expand;
 	if (!pw_regions_fill(&regions->outer, &regions->from, 1)) {
 		regions->done = true;
 		regions->status = regions->outer.status;

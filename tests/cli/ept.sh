@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# ept, npt, lint and translate --nested: tables built from a map, read back, judged and walked under.
+# ept, npt, lint and --nested: tables built from a map, read back, judged and walked under.
 set -eu
 . "$(dirname "$0")/common.sh"
 . "$here/images.sh"
@@ -40,6 +40,14 @@ entry nested.img 0x29000 0 0x2a007
 entry nested.img 0x2a000 0 0x2b007
 fill nested.img 0x2b000 48 $((0x7)) $((0x1000))
 entry nested.img 0x2b000 4 0x4005          # the guest's last table is read-only
+# EPT once more, at 0x2c000: what the rules of --nested decide.
+entry nested.img 0x2c000 0 0x2d407
+entry nested.img 0x2d000 0 0x2e407
+entry nested.img 0x2e000 0 0x2f407
+fill nested.img 0x2f000 48 $((0x37)) $((0x1000))
+entry nested.img 0x2f000 4 0x4031          # the guest's last table is read-only
+entry nested.img 0x2f000 5 0x5431          # execution from user-mode addresses alone, with MBEC
+entry nested.img 0x2f000 6 0x6034          # execute-only
 
 transcript "$here/ept.expected"
 
@@ -132,5 +140,23 @@ expect 2 "--nested of a first stage" \
 names "second stage" "... says what is wanted"
 expect 2 "--nested with a crooked root" \
   pagewalk translate --cr3 0x1000 --nested ept-4:0x1001 ept.img 0
+for option in no-2m no-ad no-execute-only mbec advanced shadow-stack; do
+  expect 2 "--nested-$option under NPT" \
+    pagewalk translate --cr3 0x1000 --nested npt-4:0x28000 --nested-$option nested.img 0
+  names "--nested-$option is for EPT only" "... says so"
+done
+for option in no-nxe smep gmet; do
+  expect 2 "--nested-$option under EPT" \
+    pagewalk maps --cr3 0x1000 --nested ept-4:0x20000 --nested-$option nested.img
+  names "--nested-$option is for NPT only" "... says so"
+done
+expect 2 "--nested-no-1g of RISC-V" pagewalk maps --format riscv-sv39 --root 0x1000 \
+  --nested riscv-sv39x4:0x4000 --nested-no-1g nested.img
+expect 2 "a rule without --nested" pagewalk maps --cr3 0x1000 --nested-no-1g nested.img
+names "needs --nested" "... says so"
+expect 2 "--nested-maxphyaddr that is none" pagewalk maps --cr3 0x1000 \
+  --nested ept-4:0x20000 --nested-maxphyaddr 11 nested.img
+expect 2 "maps: --nested with a crooked root" \
+  pagewalk maps --cr3 0x1000 --nested ept-4:0x1001 ept.img
 
 finish

@@ -214,12 +214,14 @@ struct pw_nested_region {
 
 /*
  * An enumeration of the composed space in progress; it belongs to one thread and must stay where it
- * was begun. Read `status` and `position` as those of struct pw_regions; the rest is private.
+ * was begun. Read `status` and `position` as those of struct pw_regions; the rest but for `budget`
+ * and `expand` is private.
  */
 struct pw_nested_regions {
 	enum pw_status status;
 	pw_va position;
 	uint64_t budget; /* entries of both stages' tables, as enumerated; set it after _begin() */
+	bool expand;     /* stage 1's repetitions in full; set it after _begin() */
 
 	const struct pw_space *stage2;
 	struct pw_nested_memory through;
