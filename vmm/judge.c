@@ -46,7 +46,8 @@ static bool string_agrees(const struct pw_space *space, const struct guest_strin
 	char chunk[CHUNK_BYTES];
 	uint64_t done = 0;
 
-	if (said->bytes == 0 || said->bytes > STRING_BYTES_MAX)
+	if (said->bytes == 0 || said->bytes > STRING_BYTES_MAX ||
+		said->va + (said->bytes - 1) < said->va)
 		return false;
 	while (done < said->bytes) {
 		uint64_t left = said->bytes - done;
@@ -59,7 +60,7 @@ static bool string_agrees(const struct pw_space *space, const struct guest_strin
 	return true;
 }
 
-static pw_access walker_access(uint32_t guest_access)
+pw_access vmm_guest_access(uint32_t guest_access)
 {
 	pw_access access = PW_ACCESS_READ;
 
@@ -67,19 +68,20 @@ static pw_access walker_access(uint32_t guest_access)
 		access = PW_ACCESS_WRITE;
 	else if (guest_access & GUEST_ACCESS_FETCH)
 		access = PW_ACCESS_FETCH;
-	return guest_access & GUEST_ACCESS_USER ? access | PW_ACCESS_USER : access;
+	return access | (guest_access & GUEST_ACCESS_USER ? PW_ACCESS_USER : 0) |
+	       (guest_access & GUEST_ACCESS_IMPLICIT ? PW_ACCESS_IMPLICIT : 0);
 }
 
 void vmm_predict_fault(const struct pw_space *space, uint64_t va, uint32_t guest_access,
 	uint32_t *vector, uint32_t *error_code)
 {
 	struct pw_result found;
-	enum pw_status status = pw_translate(space, va, walker_access(guest_access), &found);
+	enum pw_status status = pw_translate(space, va, vmm_guest_access(guest_access), &found);
 
 	*error_code = 0;
 	if (status == PW_OK) {
 		*vector = GUEST_NO_FAULT;
-	} else if (status == PW_NON_CANONICAL) {
+	} else if (status == PW_NON_CANONICAL || found.flags & PW_RESULT_GP) {
 		*vector = VECTOR_GENERAL_PROTECTION;
 	} else {
 		*vector = VECTOR_PAGE_FAULT;
@@ -97,27 +99,33 @@ static bool fault_agrees(const struct pw_space *space, const struct guest_fault 
 	return vector != VECTOR_PAGE_FAULT || said->cr2 == said->va;
 }
 
+bool vmm_claim_agrees(const struct pw_space *space, const struct guest_call *call)
+{
+	switch (call->number) {
+	case GUEST_CALL_TRANSLATE:
+		return translation_agrees(space, &call->translate);
+	case GUEST_CALL_STRING:
+		return string_agrees(space, &call->string);
+	case GUEST_CALL_FAULT:
+		return fault_agrees(space, &call->fault);
+	default:
+		return false;
+	}
+}
+
+static bool is_claim(const struct guest_call *call)
+{
+	return call->number == GUEST_CALL_TRANSLATE || call->number == GUEST_CALL_STRING ||
+	       call->number == GUEST_CALL_FAULT;
+}
+
 enum vmm_status vmm_call_judge(struct vmm_vcpu *vcpu, struct guest_call *call)
 {
 	struct pw_space space;
 	enum vmm_status status = vmm_vcpu_space(vcpu, &space);
-	bool agrees;
 
-	if (status != VMM_OK)
-		return status;
-	switch (call->number) {
-	case GUEST_CALL_TRANSLATE:
-		agrees = translation_agrees(&space, &call->translate);
-		break;
-	case GUEST_CALL_STRING:
-		agrees = string_agrees(&space, &call->string);
-		break;
-	case GUEST_CALL_FAULT:
-		agrees = fault_agrees(&space, &call->fault);
-		break;
-	default:
-		return VMM_OK;
-	}
-	call->answer = agrees ? GUEST_ANSWER_AGREE : GUEST_ANSWER_DIFFER;
-	return VMM_OK;
+	if (status == VMM_OK && is_claim(call))
+		call->answer =
+			vmm_claim_agrees(&space, call) ? GUEST_ANSWER_AGREE : GUEST_ANSWER_DIFFER;
+	return status;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <pagewalk/copy.h>
+#include <pagewalk_vmm/ports.h>
 
 #include "claims.h"
 #include "fields.h"
@@ -224,7 +225,7 @@ static void remember(struct story *story, const struct guest_translate *said)
 static void answer(struct story *story, const struct pw_space *space, const struct guest_call *call)
 {
 	struct translation translation;
-	bool agrees = claim_agrees(space, call);
+	bool agrees = vmm_claim_agrees(space, call);
 
 	leave_console(story);
 	show_space(story, space);

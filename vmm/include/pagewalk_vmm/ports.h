@@ -137,9 +137,16 @@ VMM_CHECKED enum vmm_status vmm_calls_attach(struct vmm_calls *calls, struct vmm
  */
 VMM_CHECKED enum vmm_status vmm_call_judge(struct vmm_vcpu *vcpu, struct guest_call *call);
 
+/* The same for a space in hand: true if it finds what a TRANSLATE, STRING or FAULT call says. */
+bool vmm_claim_agrees(const struct pw_space *space, const struct guest_call *call);
+
+/* GUEST_ACCESS_... as libpagewalk has them; neither WRITE nor FETCH: a read. */
+pw_access vmm_guest_access(uint32_t guest_access);
+
 /*
  * What libpagewalk expects of the access that a FAULT call describes: *vector is GUEST_NO_FAULT,
- * 14 with the error code, or 13 for an address that is not canonical.
+ * 14 with the error code, or 13 where paging has no say: an address that is not canonical, LASS,
+ * a PDPTE that does not load.
  */
 void vmm_predict_fault(const struct pw_space *space, uint64_t va, uint32_t guest_access,
 	uint32_t *vector, uint32_t *error_code);
