@@ -61,7 +61,7 @@ enum pw_status pw_build_reserve(struct pw_build *b)
 	for (unsigned level = 0; level <= b->top; level++) {
 		struct pw_reserve *reserve = &b->reserve[level];
 
-		for (; reserve->count < b->need[level]; reserve->count++) {
+		for (; reserve->count < b->need[level] - b->kept[level]; reserve->count++) {
 			if (!pw_new_table(b, level, &reserve->table[reserve->count])) {
 				return_reserve(b);
 				return PW_E_NO_TABLES;

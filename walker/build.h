@@ -116,7 +116,8 @@ struct pw_build {
 	uint64_t empty;     /* what stands in entries that hold nothing */
 	uint64_t link_mask; /* where a chained table's address stands in an entry */
 	uint64_t need[PW_MAX_LEVELS];
-	uint64_t noted; /* holes that take tables */
+	uint64_t kept[PW_MAX_LEVELS]; /* of these in the caller's list */
+	uint64_t noted;               /* holes that take tables */
 	struct pw_reserve reserve[PW_MAX_LEVELS];
 	struct pw_chain dead[PW_MAX_LEVELS];
 	struct pw_notes *stock;     /* not NULL: where tables for splits come from */
@@ -216,8 +217,8 @@ bool pw_exchange(const struct pw_build *b, const struct pw_table *table, uint64_
 uint64_t pw_table_room(const struct pw_build *b, unsigned level);
 /* A table from the memory that an entry can lead to and that can be written. */
 bool pw_new_table(struct pw_build *b, unsigned level, pw_pa *pa);
-/* A table of the stock or the reserve, if there is one. */
-bool pw_pop_reserve(struct pw_build *b, unsigned level, struct pw_table *table);
+/* A table for the split at `at`: the one kept for it, or of the stock or the reserve. */
+bool pw_pop_reserve(struct pw_build *b, unsigned level, pw_va at, struct pw_table *table);
 /* Back to the memory, without a flush: it was never linked. */
 void pw_return_table(const struct pw_build *b, unsigned level, pw_pa pa);
 
@@ -231,6 +232,16 @@ pw_pa pw_chain_target(const struct pw_build *b, uint64_t link);
 void pw_discard(struct pw_build *b, unsigned level, uint64_t index, uint64_t entry);
 /* Has this table been taken out by this operation? */
 bool pw_is_dead(const struct pw_build *b, pw_pa pa);
+
+/* ---- Tables kept for splits, in the caller's list (build_retain.c) ---- */
+
+/* There is one of this level for the page around `at`. */
+bool pw_has_retained(const struct pw_build *b, unsigned level, pw_va at);
+/* Takes it out of the list. */
+bool pw_use_retained(struct pw_build *b, unsigned level, pw_va at, pw_pa *pa);
+/* False: there is no list, no room, or one for that page already. */
+bool pw_keep_table(struct pw_build *b, unsigned level, pw_va at, pw_pa pa);
+bool pw_is_retained(const struct pw_build *b, pw_pa pa);
 
 /* ---- The flush list (build_flush.c) ---- */
 

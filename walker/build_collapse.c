@@ -67,6 +67,17 @@ static bool merge(const struct pw_build *b, unsigned level, const struct pw_tabl
 	return pw_convert(b, shape, larger, level + 1, first, page);
 }
 
+/* The table that led to the pages merged; it leads to no table. */
+static void take_out(struct pw_build *b, unsigned level, pw_va at, uint64_t index, uint64_t link)
+{
+	pw_pa pa = pw_table_address(b->format, b->space, pw_row(b, level), link);
+
+	if (pw_keep_table(b, level - 1, at, pa))
+		b->flush->tables_freed++;
+	else
+		pw_discard(b, level, index, link);
+}
+
 /* The table of the trail's level is done; back to its entry, which may become a page. */
 static void leave(struct pw_build *b, struct pw_trail *t, unsigned highest, uint64_t *merged)
 {
@@ -96,7 +107,7 @@ static void leave(struct pw_build *b, struct pw_trail *t, unsigned highest, uint
 			!((run.expected ^ link) & ~row->page.accessed))
 			;
 		if (!b->refused && !((run.expected ^ link) & ~row->page.accessed)) {
-			pw_discard(b, t->level, run.index, link);
+			take_out(b, t->level, run.at, run.index, link);
 			++*merged;
 		}
 	}

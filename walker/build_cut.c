@@ -101,6 +101,14 @@ static bool shared(
 	       level < other->below && one->at >> shift == other->at >> shift;
 }
 
+static void count(struct pw_build *b, unsigned level, const struct cut *cut, bool done)
+{
+	if (level < cut->from || level >= cut->below || done)
+		return;
+	b->need[level]++;
+	b->kept[level] += pw_has_retained(b, level, cut->at);
+}
+
 enum pw_status pw_plan_cuts(struct pw_build *b)
 {
 	enum pw_status status = PW_OK;
@@ -114,9 +122,10 @@ enum pw_status pw_plan_cuts(struct pw_build *b)
 	if (status == PW_OK && b->last != PW_LOW(b->format->va_bits))
 		status = plan_cut(b, &back);
 	for (unsigned level = 0; level < b->top && status == PW_OK; level++) {
-		b->need[level] += level >= front.from && level < front.below;
-		b->need[level] += level >= back.from && level < back.below;
-		b->need[level] -= shared(b, level, &front, &back);
+		bool twice = shared(b, level, &front, &back);
+
+		count(b, level, &front, false);
+		count(b, level, &back, twice);
 	}
 	return status;
 }
@@ -161,7 +170,7 @@ bool pw_split_page(
 	bool linked = false;
 	uint64_t leaf;
 
-	if (!pw_pop_reserve(b, level - 1, &child))
+	if (!pw_pop_reserve(b, level - 1, at, &child))
 		return false;
 	run.value = pw_link_to(b->format, level, child.pa);
 	do {

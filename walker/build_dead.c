@@ -21,6 +21,8 @@ bool pw_is_dead(const struct pw_build *b, pw_pa pa)
 	uint64_t link, back;
 	pw_pa before;
 
+	if (pw_is_retained(b, pa))
+		return true;
 	for (unsigned level = 0; level <= b->top; level++) {
 		if (b->dead[level].count && b->dead[level].tail == pa)
 			return true;

@@ -174,7 +174,8 @@ static void break_group(struct pw_build *b, const struct pw_run *run)
 		do
 			seen = old[i];
 		while (is_grouped(b, run->level, old[i]) &&
-			!pw_exchange(b, run->table, run->index + i, &old[i], 0) && old[i] != seen);
+			!pw_exchange(b, run->table, run->index + i, &old[i], b->empty) &&
+			old[i] != seen);
 		if (!is_grouped(b, run->level, old[i]))
 			old[i] = 0;
 		else

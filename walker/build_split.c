@@ -57,7 +57,7 @@ static bool stock_page(struct pw_build *b, const struct pw_trail *t, unsigned ta
 
 		for (unsigned level = t->level; level-- > target;) {
 			if ((at == t->at || !(at & PW_LOW(pw_row(b, level + 1)->shift))) &&
-				!stock_table(b, level))
+				!pw_has_retained(b, level, at) && !stock_table(b, level))
 				return false;
 		}
 		if (last >= end)

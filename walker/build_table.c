@@ -158,11 +158,16 @@ void pw_return_table(const struct pw_build *b, unsigned level, pw_pa pa)
 		b->memory->free_table(b->memory->ctx, pa, pw_table_room(b, level));
 }
 
-bool pw_pop_reserve(struct pw_build *b, unsigned level, struct pw_table *table)
+bool pw_pop_reserve(struct pw_build *b, unsigned level, pw_va at, struct pw_table *table)
 {
 	struct pw_reserve *reserve = &b->reserve[level];
 	struct pw_note note;
+	pw_pa kept;
 
+	if (pw_use_retained(b, level, at, &kept)) {
+		*table = pw_table_open(b, level, kept);
+		return true;
+	}
 	/* What is needed comes in the order of the notes, though perhaps not all of it. */
 	while (b->stock && pw_note_next(b, b->stock, &note)) {
 		pw_pa pa = pw_chain_target(b, note.entry);

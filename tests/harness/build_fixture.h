@@ -111,6 +111,16 @@ static inline pw_rights fixture_rights(const struct slow_result *r)
 	return fixture_letters(r->supervisor);
 }
 
+/* Rights that every page size of the format can say. */
+static inline pw_rights fixture_most(const struct pw_format *format)
+{
+	for (pw_rights rights = PW_R | PW_W | PW_X; rights; rights--) {
+		if (format->encode[rights] != PW_CANNOT)
+			return rights;
+	}
+	return PW_R;
+}
+
 /* A page of this size and with these rights at va, mapped to pa. */
 static inline void fixture_expect(
 	const struct fixture *f, pw_va va, pw_pa pa, uint64_t size, pw_rights rights)

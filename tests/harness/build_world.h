@@ -19,6 +19,7 @@
 #define WORLD_RANGES      8
 #define WORLD_FREED       16
 #define WORLD_FLUSHED     64
+#define WORLD_RETAINED    12
 
 /* How large a world is, and how closely it is looked at. */
 struct world_kind {
@@ -32,7 +33,8 @@ struct world_kind {
 	uint64_t allocated;      /* most cells allocated at once */
 	unsigned tables_once_in; /* tables are counted after one operation in so many */
 	bool windows;
-	bool groups; /* mappings may ask for groups of entries */
+	bool groups;  /* mappings may ask for groups of entries */
+	bool retains; /* tables are kept for splits */
 };
 
 struct world {
@@ -57,6 +59,9 @@ struct world {
 	bool flushed_everything;
 	unsigned exists, failed, done;
 	uint64_t merged;
+	struct pw_retained kept[WORLD_RETAINED];
+	struct pw_retention retention; /* used if the flush list says so */
+	unsigned retained;
 	uint64_t grouped; /* cells of such groups that were looked at */
 	bool marks;       /* the model keeps Accessed and Dirty */
 };
@@ -214,7 +219,7 @@ static inline void world_check_tables(const struct world *w)
 {
 	uint64_t linked = world_count_tables(w, w->space.root, w->format->levels - 1u);
 
-	cr_assert(linked + w->flush.freed_count == w->tm.tables_out,
+	cr_assert(linked + w->flush.freed_count + w->retention.count == w->tm.tables_out,
 		"%s: %llu tables linked, %llu waiting, %llu out", w->format->name,
 		(unsigned long long)linked, (unsigned long long)w->flush.freed_count,
 		(unsigned long long)w->tm.tables_out);
@@ -318,6 +323,7 @@ static inline void world_begin(struct world *w, const struct pw_format *format,
 	w->marks = format->family == PW_FAMILY_X86 || format->family == PW_FAMILY_EPT ||
 		   format->family == PW_FAMILY_NPT;
 	world_begin_model(w);
+	w->retention = (struct pw_retention){w->kept, WORLD_RETAINED, 0};
 	w->flush = (struct pw_flush){.ranges = w->ranges,
 		.range_max = WORLD_RANGES,
 		.freed = w->freed,

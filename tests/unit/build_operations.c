@@ -248,6 +248,31 @@ static void touch(struct world *w)
 	}
 }
 
+/* From here on the operation needs no memory. A full list is emptied first. */
+static bool retain(struct world *w)
+{
+	pw_va va = flat_map_va(&w->model, w->from);
+	uint64_t size = w->count * w->model.page;
+	enum pw_status status;
+
+	if (!w->flush.retention || random_once_in(&w->random, 3))
+		return false;
+	status = pw_retain(&w->space, va, size, &w->flush);
+	if (status == PW_E_BUDGET) {
+		pw_flush_done(&w->space, &w->flush);
+		pw_retention_end(&w->space, w->flush.retention);
+		status = pw_retain(&w->space, va, size, &w->flush);
+	}
+	cr_assert(status == PW_OK);
+	w->retained++;
+	return true;
+}
+
+static bool takes_part(enum pw_status (*operation)(struct world *))
+{
+	return operation == do_protect || operation == do_modify || operation == do_unmap;
+}
+
 static void one_operation(struct world *w)
 {
 	static enum pw_status (*const operations[])(struct world *) = {do_map, do_map, do_map,
@@ -256,17 +281,19 @@ static void one_operation(struct world *w)
 	static const char *const names[] = {"map", "map", "map", "protect", "protect", "unmap",
 		"allocate and free", "split", "collapse", "harvest", "modify", "modify"};
 	unsigned which = (unsigned)random_below(&w->random, 12);
-	bool failing = random_once_in(&w->random, 4 + w->kind.small);
+	bool failing = random_once_in(&w->random, 4 + w->kind.small), retained;
 	enum pw_status status;
 
 	random_range(w);
 	if (random_once_in(&w->random, 2))
-		aim(w, operations[which] == do_protect || operations[which] == do_modify ||
-				operations[which] == do_unmap);
+		aim(w, takes_part(operations[which]));
+	retained = takes_part(operations[which]) && retain(w);
+	failing |= retained;
 	w->flushed_count = 0;
 	w->flushed_everything = false;
 	if (failing) {
-		w->tm.fail_at = w->tm.allocations + (int64_t)random_below(&w->random, 6);
+		w->tm.fail_at =
+			w->tm.allocations + (retained ? 0 : (int64_t)random_below(&w->random, 6));
 		test_memory_copy_tables(&w->tm, w->copy);
 	}
 	memcpy(w->before.cells + w->from, w->model.cells + w->from,
@@ -278,8 +305,8 @@ static void one_operation(struct world *w)
 			  (status == PW_E_RIGHTS && which >= 10),
 		"%s: %s: %s", w->format->name, names[which], pw_status_name(status));
 	/* The memory holds enough for the model in the smallest pages. */
-	cr_assert(status != PW_E_NO_TABLES || failing, "%s: %s: out of tables", w->format->name,
-		names[which]);
+	cr_assert(status != PW_E_NO_TABLES || (failing && !retained), "%s: %s: out of tables",
+		w->format->name, names[which]);
 	if (failing && (status == PW_E_NO_TABLES || status == PW_E_RIGHTS)) {
 		cr_assert(test_memory_tables_equal(&w->tm, w->copy), "%s: %s failed but wrote",
 			w->format->name, names[which]);
@@ -322,6 +349,7 @@ static void end(struct world *w)
 	w->count = w->model.count;
 	cr_assert(do_unmap(w) == PW_OK);
 	pw_flush_done(&w->space, &w->flush);
+	pw_retention_end(&w->space, &w->retention);
 	cr_assert(w->tm.tables_out == 1, "%s: %llu tables left", w->format->name,
 		(unsigned long long)w->tm.tables_out);
 	cr_assert(test_memory_is_sound(&w->tm), "%s: memory was written outside the tables",
@@ -340,6 +368,7 @@ void build_world_run(const struct pw_format *format, const struct world_kind *ki
 	world_begin(&w, format, kind, seed);
 	w.flush.live = live;
 	w.tm.memory.kernels = kernels;
+	w.flush.retention = kind->retains ? &w.retention : NULL;
 	for (unsigned n = 0; n < operations; n++) {
 		one_operation(&w);
 		if (random_once_in(&w.random, 2))
@@ -355,4 +384,5 @@ void build_world_run(const struct pw_format *format, const struct world_kind *ki
 	sum->merged += w.merged;
 	sum->splits += w.flush.splits;
 	sum->grouped += w.grouped;
+	sum->retained += w.retained;
 }

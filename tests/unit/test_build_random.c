@@ -15,6 +15,7 @@ static void every_format(bool windows, bool live, const struct pw_kernels *kerne
 		.tables_once_in = 1,
 		.windows = windows,
 		.groups = !kernels || live,
+		.retains = kernels != NULL,
 	};
 	uint64_t seed = random_seed(fixed_seed);
 	const struct pw_format *format;
@@ -29,6 +30,7 @@ static void every_format(bool windows, bool live, const struct pw_kernels *kerne
 		(unsigned long long)sum.failed);
 	cr_expect(kind.groups == (sum.grouped > operations), "%llu cells of groups",
 		(unsigned long long)sum.grouped);
+	cr_expect(!kernels || sum.retained > operations);
 	printf("seed %llu\n", (unsigned long long)seed);
 }
 

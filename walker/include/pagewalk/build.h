@@ -47,6 +47,19 @@ struct pw_freed_table {
 	uint64_t bytes;
 };
 
+/* An unlinked table kept for the page that it can split: the one around va, one level above. */
+struct pw_retained {
+	pw_va va; /* linear: without its extension bits */
+	pw_pa pa;
+	uint8_t level; /* of the table */
+};
+
+/* Fill in the storage, zero the rest. See pw_retain(). */
+struct pw_retention {
+	struct pw_retained *tables;
+	size_t max, count;
+};
+
 /*
  * What one or more operations leave to be flushed. Fill in the storage, zero the rest; ranges are
  * merged where they touch. When `ranges` is full the list degrades to `everything`.
@@ -74,6 +87,11 @@ struct pw_flush {
 	 */
 	void (*flush_now)(void *ctx, struct pw_flush *flush);
 	void *ctx;
+	/*
+	 * Optional: tables for splits. A page is split with the table that is kept for it, if there
+	 * is one, and without asking the memory.
+	 */
+	struct pw_retention *retention;
 	/*
 	 * Counters, added to by each operation: entries that were stored other than as a new
 	 * table's holes, tables taken into use, tables taken out, pages split.
@@ -196,9 +214,10 @@ PW_API PW_NODISCARD enum pw_status pw_modify(const struct pw_space *space, pw_va
 
 /*
  * Maps the range to pages from memory->allocate_page, as large as it gives; unaffected if it or the
- * tables run out (PW_E_NO_TABLES): all pages are given back. PW_E_ARGUMENT if the memory has no
- * free_page for that. Other statuses as pw_map(). Where it fills more than 32 entries of existing
- * tables it takes spare tables, and gives them back before it returns.
+ * tables run out (PW_E_NO_TABLES): all pages are given back. PW_CONTIGUOUS says nothing here.
+ * PW_E_ARGUMENT if the memory has no free_page for that. Other statuses as pw_map(). Where it fills
+ * more than 32 entries of existing tables it takes spare tables, and gives them back before it
+ * returns.
  */
 PW_API PW_NODISCARD enum pw_status pw_allocate(const struct pw_space *space, pw_va va,
 	uint64_t size, pw_rights rights, struct pw_flush *flush);

@@ -48,6 +48,24 @@ PW_API PW_NODISCARD enum pw_status pw_split(const struct pw_space *space, pw_va 
 PW_API PW_NODISCARD enum pw_status pw_collapse(const struct pw_space *space, pw_va va,
 	uint64_t size, unsigned level, uint64_t *merged, struct pw_flush *flush);
 
+/*
+ * Takes tables from the memory into flush->retention, so that from now on pw_unmap() and
+ * pw_protect() of this range, with this list, cannot run out of them, whatever pages come to lie
+ * across its ends: one a level and end, but for what is there already. Once used it is to be called
+ * again.
+ *
+ * pw_collapse() with a list keeps there each table that it takes out, for the page that it makes,
+ * as long as there is room and none is kept for that page already. Such a table may be used for
+ * that page before the flush.
+ *
+ * PW_E_NO_TABLES, PW_E_BUDGET (the list is full), with nothing changed. PW_E_ARGUMENT: no list.
+ */
+PW_API PW_NODISCARD enum pw_status pw_retain(
+	const struct pw_space *space, pw_va va, uint64_t size, struct pw_flush *flush);
+
+/* After a flush: gives all tables of the list back to the memory. */
+PW_API void pw_retention_end(const struct pw_space *space, struct pw_retention *retention);
+
 #ifdef __cplusplus
 }
 #endif
