@@ -122,9 +122,7 @@ enum pw_status pw_root_create_with(
 	if (!pw_is_empty(format, empty))
 		return PW_E_ARGUMENT;
 	b.empty = empty;
-	bytes = pw_table_bytes(format, b.top);
-	if (bytes < pw_root_align(format))
-		bytes = pw_root_align(format);
+	bytes = pw_table_room(&b, b.top);
 	if (!memory->allocate_table || !memory->allocate_table(memory->ctx, bytes, &pa))
 		return PW_E_NO_TABLES;
 	table = pw_table_open(&b, b.top, pa);

@@ -113,7 +113,7 @@ uint64_t pw_table_room(const struct pw_build *b, unsigned level)
 	uint64_t bytes = pw_table_bytes(b->format, level), field, step;
 
 	if (level == b->top)
-		return bytes;
+		return bytes > pw_root_align(b->format) ? bytes : pw_root_align(b->format);
 	field = pw_row(b, level + 1)->table_address << b->format->address_left;
 	step = field & (~field + 1); /* the lowest bit: entries cannot lead between its multiples */
 	return step > bytes ? step : bytes;

@@ -117,6 +117,26 @@ PW_API PW_NODISCARD enum pw_status pw_root_create_with(const struct pw_format *f
 	const struct pw_memory *memory, uint64_t empty, pw_pa *root);
 
 /*
+ * A root in `taller`, a format of more levels whose lower levels are those of the space's own (EPT
+ * with 5 levels instead of 4, LA57, Sv39 to Sv48 to Sv57, with their guest stages, 39 to 48 bits on
+ * AArch64): every address that the space takes translates as it did, with the same rules, and
+ * nothing else is mapped. Make a space of *root and `taller`, and change the old one no more.
+ *
+ * Where the entries of the old root belong into one table it becomes that table: entry 0 of the new
+ * root leads to it or, where only the upper half of sign-extended addresses is mapped or on Arm in
+ * TTBR1, the last. Otherwise (both halves, or a guest stage's root of four tables) they are copied,
+ * and the old root stays as it is, for the CPUs that walk it, and waits in the list for the flush,
+ * which may come when no CPU walks it any longer. What the hardware marks in it after the copy is
+ * lost, but pages of a live list that may be written are taken to be dirty. The list asks for
+ * `everything`.
+ *
+ * PW_E_NO_TABLES, with nothing changed; PW_E_UNSUPPORTED: no such format; PW_NO_MEMORY: the root is
+ * lost.
+ */
+PW_API PW_NODISCARD enum pw_status pw_root_grow(const struct pw_space *space,
+	const struct pw_format *taller, struct pw_flush *flush, pw_pa *root);
+
+/*
  * Maps [va, va + size) to [pa, pa + size) with the largest pages that size, alignment and the CPU
  * allow. A table that is there already stays, even an empty one. With PW_CONTIGUOUS pages form
  * groups wherever they can; where they cannot it is no error.
