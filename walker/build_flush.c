@@ -19,6 +19,8 @@ static void absorb(struct pw_flush_range *range, const struct pw_flush_range *ot
 		range->last = other->last;
 	if (other->level < range->level)
 		range->level = other->level;
+	if (other->highest > range->highest)
+		range->highest = other->highest;
 	range->tables |= other->tables;
 }
 
@@ -42,12 +44,14 @@ static void add(struct pw_flush *flush, struct pw_flush_range range)
 		flush->everything = true;
 }
 
-static void put(struct pw_build *b, pw_va first, pw_va last, unsigned leaf_level, bool tables)
+static void put(struct pw_build *b, pw_va first, pw_va last, unsigned level, unsigned leaf_level,
+	bool tables)
 {
 	unsigned extension = b->space->extension, bits = b->format->va_bits;
 
 	add(b->flush, (struct pw_flush_range){pw_extend(extension, bits, first),
-			      pw_extend(extension, bits, last), (uint8_t)leaf_level, tables});
+			      pw_extend(extension, bits, last), (uint8_t)leaf_level, tables,
+			      (uint8_t)level});
 }
 
 void pw_record(struct pw_build *b, pw_va first, pw_va last, unsigned level, unsigned leaf_level,
@@ -70,13 +74,13 @@ void pw_record(struct pw_build *b, pw_va first, pw_va last, unsigned level, unsi
 		first = b->first;
 	if (last > b->last && first <= b->last)
 		last = b->last;
-	put(b, first, last, leaf_level, tables);
+	put(b, first, last, level, leaf_level, tables);
 }
 
 void pw_record_whole(struct pw_build *b, pw_va first, pw_va last, unsigned level)
 {
 	if (b->flush && !b->flush->everything)
-		put(b, first, last, level, false);
+		put(b, first, last, level, level, false);
 }
 
 static void hand_back(const struct pw_memory *memory, struct pw_flush *flush)

@@ -139,6 +139,20 @@ static uint64_t tlbi_operand(pw_va va, bool stage_2, uint16_t asid)
 	return (va >> 12 & PW_LOW(stage_2 ? 40 : 44)) | (stage_2 ? 0 : (uint64_t)asid << 48);
 }
 
+/*
+ * Bits 47:44, TTL: the granule, and the manual's level of the leaves. Its level 0 is encoded for
+ * 52-bit addresses only, as is level 1 of the 16 KiB granule; 0 is no hint.
+ */
+static uint64_t level_hint(const struct pw_format *format, const struct pw_flush_range *range)
+{
+	unsigned shift = format->level[0].shift, level = range->level;
+	uint64_t granule = shift == 12 ? 1 : shift == 14 ? 2 : 3;
+
+	if (range->tables || level != range->highest || level > 2 || (shift == 14 && level > 1))
+		return 0;
+	return (granule << 2 | (3 - level)) << 44;
+}
+
 static enum pw_tlbi tlbi_of(bool stage_2, bool global, bool tables)
 {
 	if (stage_2)
@@ -174,10 +188,41 @@ size_t pw_invalidate_arm64(const struct pw_format *format, const struct pw_flush
 	for (range = 0; next_address(&a, &va); range = a.range)
 		ops[n++] = (struct pw_tlbi_op){
 			tlbi_of(stage_2, use->global, flush->ranges[range].tables),
-			tlbi_operand(va, stage_2, use->global ? 0 : use->asid)};
+			tlbi_operand(va, stage_2, use->global ? 0 : use->asid) |
+				(use->has_ttl ? level_hint(format, &flush->ranges[range]) : 0)};
 	/* Translations that combine both stages are not found by IPA. */
 	if (stage_2)
 		ops[n++] = (struct pw_tlbi_op){PW_TLBI_VMALLE1IS, 0};
+	return n;
+}
+
+/* ---- AArch32 ---- */
+
+static enum pw_tlbi32 tlbi32_of(const struct pw_arm_use *use, bool tables)
+{
+	if (tables || !use->has_last_level)
+		return use->global ? PW_TLBI32_MVAAIS : PW_TLBI32_MVAIS;
+	return use->global ? PW_TLBI32_MVAALIS : PW_TLBI32_MVALIS;
+}
+
+size_t pw_invalidate_arm32(const struct pw_format *format, const struct pw_flush *flush,
+	const struct pw_arm_use *use, struct pw_tlbi32_op *ops, size_t max)
+{
+	struct addresses a = addresses_of(format, flush);
+	uint32_t asid = use->global ? 0 : use->asid & 0xff;
+	size_t count, n = 0, range;
+	pw_va va;
+
+	if (is_empty(flush))
+		return 0;
+	if (!are_few(format, flush, least(use->pages, max), &count)) {
+		ops[0] = (struct pw_tlbi32_op){
+			use->global ? PW_TLBI32_ALLIS : PW_TLBI32_ASIDIS, asid};
+		return 1;
+	}
+	for (range = 0; next_address(&a, &va); range = a.range)
+		ops[n++] = (struct pw_tlbi32_op){tlbi32_of(use, flush->ranges[range].tables),
+			((uint32_t)va & ~UINT32_C(0xfff)) | asid};
 	return n;
 }
 

@@ -12,6 +12,7 @@ static struct tlb_leaf look(const struct tlb *tlb, uint64_t cell)
 	/* A hole is remembered as the entry that it is, of whatever level. */
 	leaf.bytes = leaf.hole ? pw_level_page_size(&tlb->f->format->level[r.level]) : r.page_size;
 	leaf.base = va & ~(leaf.bytes - 1);
+	leaf.level = (unsigned)r.level;
 	if (leaf.hole)
 		return leaf;
 	leaf.pa = r.pa;
@@ -70,16 +71,25 @@ void tlb_fill(struct tlb *tlb, const struct fixture *f, pw_va first, uint64_t ce
 
 /* ---- What instructions drop ---- */
 
-static void drop_leaves_at(struct tlb *tlb, pw_va va)
+#define ANY_LEVEL 9
+
+static void drop_leaves_of(struct tlb *tlb, pw_va va, unsigned level)
 {
 	for (uint64_t i = 0; i < tlb->cells; i++) {
 		struct tlb_leaf *leaf = &tlb->leaf[i];
 
+		if (level != ANY_LEVEL && leaf->level != level)
+			continue;
 		if (leaf->held && va >= leaf->base && va - leaf->base < leaf->bytes) {
 			leaf->held = false;
 			tlb->dropped++;
 		}
 	}
+}
+
+static void drop_leaves_at(struct tlb *tlb, pw_va va)
+{
+	drop_leaves_of(tlb, va, ANY_LEVEL);
 }
 
 static void drop_entries_at(struct tlb *tlb, pw_va va)
@@ -140,9 +150,44 @@ static void flush_ept(struct tlb *tlb, const struct pw_flush *flush)
 	drop_entries(tlb, true);
 }
 
+/* Arm ARM, "TLBI VAE1IS", TTL: the level in bits 45:44, a granule in 47:46 if there is a hint. */
+static unsigned hinted_level(const struct tlb *tlb, uint64_t operand)
+{
+	static const unsigned granules[] = {0, 12, 14, 16};
+	unsigned granule = granules[operand >> 46 & 3];
+
+	if (!granule)
+		return ANY_LEVEL;
+	cr_assert(granule == tlb->f->format->level[0].shift);
+	return 3 - (unsigned)(operand >> 44 & 3);
+}
+
+static void flush_arm32(struct tlb *tlb, const struct pw_flush *flush)
+{
+	const struct pw_arm_use use = {.asid = 5, .pages = 8, .has_last_level = tlb->needed & 1};
+	struct pw_tlbi32_op ops[OPS];
+	size_t count = pw_invalidate_arm32(tlb->f->format, flush, &use, ops, OPS);
+
+	for (size_t i = 0; i < count; i++) {
+		pw_va va = ops[i].register_value & UINT32_C(0xfffff000);
+
+		cr_assert((ops[i].register_value & 0xfff) == 5);
+		if (ops[i].what == PW_TLBI32_ASIDIS) {
+			drop_leaves(tlb);
+			drop_entries(tlb, true);
+			continue;
+		}
+		drop_leaves_at(tlb, va);
+		if (ops[i].what == PW_TLBI32_MVAIS)
+			drop_entries_at(tlb, va);
+		else
+			cr_assert(ops[i].what == PW_TLBI32_MVALIS && use.has_last_level);
+	}
+}
+
 static void flush_arm64(struct tlb *tlb, const struct pw_flush *flush)
 {
-	const struct pw_arm_use use = {.asid = 5, .pages = 8};
+	const struct pw_arm_use use = {.asid = 5, .pages = 8, .has_ttl = tlb->needed & 1};
 	struct pw_tlbi_op ops[OPS];
 	size_t count = pw_invalidate_arm64(tlb->f->format, flush, &use, ops, OPS);
 
@@ -157,7 +202,7 @@ static void flush_arm64(struct tlb *tlb, const struct pw_flush *flush)
 			break;
 		case PW_TLBI_VALE1IS:
 		case PW_TLBI_IPAS2LE1IS:
-			drop_leaves_at(tlb, va);
+			drop_leaves_of(tlb, va, hinted_level(tlb, ops[i].register_value));
 			break;
 		case PW_TLBI_VMALLE1IS: /* what combines both stages: none here */
 			cr_assert(!tlb->f->format->has_user && i + 1 == count);
@@ -200,7 +245,10 @@ void tlb_flush(struct tlb *tlb, const struct pw_flush *flush)
 		flush_riscv(tlb, flush);
 		break;
 	default:
-		flush_arm64(tlb, flush);
+		if (tlb->f->format->va_bits == 32)
+			flush_arm32(tlb, flush);
+		else
+			flush_arm64(tlb, flush);
 		break;
 	}
 }

@@ -15,6 +15,7 @@
 /* A translation of one smallest page, as part of a page of `bytes` at `base`. */
 struct tlb_leaf {
 	bool held, hole;
+	unsigned level;
 	pw_va base;
 	uint64_t bytes;
 	pw_pa pa;

@@ -16,12 +16,10 @@ struct play {
 	uint64_t cells, large; /* of the next larger page */
 };
 
-/* AArch32 has other instructions. */
 static bool is_fit(const struct pw_format *format)
 {
 	return format->levels > 1 && format->level[1].page.size_log2 &&
-	       format->level[1].shift - format->level[0].shift <= 10 &&
-	       !(format->family == PW_FAMILY_ARM && format->va_bits < 39);
+	       format->level[1].shift - format->level[0].shift <= 10;
 }
 
 static pw_rights random_rights(struct play *p)
@@ -121,7 +119,7 @@ static const struct pw_format *const x86 = &pw_format_x86_64;
 Test(build_tlb, x86_operands)
 {
 	struct pw_flush_range ranges[2] = {
-		{0x1000, 0x2fff, 0, false}, {0x40000000, 0x405fffff, 1, true}};
+		{0x1000, 0x2fff, 0, false, 0}, {0x40000000, 0x405fffff, 1, true, 1}};
 	struct pw_flush flush = {.ranges = ranges, .range_count = 2};
 	struct pw_x86_use use = {.current = true, .pcid = 7, .pages = 5};
 	struct pw_x86_op ops[8];
@@ -147,9 +145,91 @@ Test(build_tlb, x86_operands)
 	cr_assert(pw_invalidate_x86(x86, &flush, &use, ops, 8) == 0);
 }
 
+/* Leaves of one level: 4 KiB granule 01, 16 KiB 10, 64 KiB 11; the manual's level. */
+Test(build_tlb, level_hints)
+{
+	static const struct {
+		const struct pw_format *format;
+		uint8_t level, highest;
+		bool tables;
+		uint64_t hint;
+	} k[] = {
+		{&pw_format_arm64_4k, 0, 0, false, 0x7},
+		{&pw_format_arm64_4k, 1, 1, false, 0x6},
+		{&pw_format_arm64_4k, 2, 2, false, 0x5},
+		{&pw_format_arm64_4k, 0, 1, false, 0},
+		{&pw_format_arm64_4k, 0, 0, true, 0},
+		{&pw_format_arm64_4k, 3, 3, false, 0},
+		{&pw_format_arm64_16k, 0, 0, false, 0xb},
+		{&pw_format_arm64_16k, 1, 1, false, 0xa},
+		{&pw_format_arm64_16k, 2, 2, false, 0},
+		{&pw_format_arm64_64k, 0, 0, false, 0xf},
+		{&pw_format_arm64_64k, 1, 1, false, 0xe},
+		{&pw_format_arm64_s2_4k, 1, 1, false, 0x6},
+	};
+
+	for (size_t i = 0; i < sizeof k / sizeof *k; i++) {
+		struct pw_flush_range range = {0, 0xfff, k[i].level, k[i].tables, k[i].highest};
+		struct pw_flush flush = {.ranges = &range, .range_count = 1};
+		struct pw_arm_use use = {.asid = 1, .pages = 5, .has_ttl = true};
+		struct pw_tlbi_op op[4];
+
+		cr_assert(pw_invalidate_arm64(k[i].format, &flush, &use, op, 4) >= 1);
+		cr_expect((op[0].register_value >> 44 & 0xf) == k[i].hint, "row %zu", i);
+		use.has_ttl = false;
+		cr_assert(pw_invalidate_arm64(k[i].format, &flush, &use, op, 4) >= 1);
+		cr_expect((op[0].register_value >> 44 & 0xf) == 0);
+	}
+}
+
+/* What operations note: one level, two, table entries. */
+Test(build_tlb, levels_in_the_list)
+{
+	static struct fixture f;
+
+	fixture_begin(&f, &pw_format_arm64_4k, true);
+	cr_assert(pw_map(&f.space, 0, 0, 4 * MIB + 8 * KIB, PW_R, NULL) == PW_OK);
+	cr_assert(pw_unmap(&f.space, 0, 2 * MIB, &f.flush) == PW_OK);
+	cr_assert(f.flush.range_count == 1 && f.ranges[0].level == 1 && f.ranges[0].highest == 1 &&
+		  !f.ranges[0].tables);
+	pw_flush_done(&f.space, &f.flush);
+	cr_assert(pw_protect(&f.space, 2 * MIB, 2 * MIB + 4 * KIB, PW_R | PW_X, &f.flush) == PW_OK);
+	cr_assert(f.flush.range_count == 1 && f.ranges[0].level == 0 && f.ranges[0].highest == 1);
+	fixture_end(&f);
+}
+
+Test(build_tlb, arm32_operands)
+{
+	struct pw_flush_range ranges[2] = {
+		{0x80001000, 0x80002fff, 0, false, 0}, {0x40000000, 0x400fffff, 1, true, 1}};
+	struct pw_flush flush = {.ranges = ranges, .range_count = 2};
+	struct pw_arm_use use = {.asid = 0x1ab, .pages = 5};
+	struct pw_tlbi32_op op[4];
+
+	cr_assert(pw_invalidate_arm32(&pw_format_armv7_short, &flush, &use, op, 4) == 3);
+	cr_assert(op[0].what == PW_TLBI32_MVAIS && op[0].register_value == 0x800010ab);
+	cr_assert(op[2].what == PW_TLBI32_MVAIS && op[2].register_value == 0x400000ab);
+	use.has_last_level = true;
+	cr_assert(pw_invalidate_arm32(&pw_format_armv7_short, &flush, &use, op, 4) == 3);
+	cr_assert(op[1].what == PW_TLBI32_MVALIS && op[1].register_value == 0x800020ab &&
+		  op[2].what == PW_TLBI32_MVAIS);
+	use.global = true;
+	cr_assert(pw_invalidate_arm32(&pw_format_armv7_short, &flush, &use, op, 4) == 3);
+	cr_assert(op[0].what == PW_TLBI32_MVAALIS && op[0].register_value == 0x80001000 &&
+		  op[2].what == PW_TLBI32_MVAAIS);
+	cr_assert(pw_invalidate_arm32(&pw_format_armv7_short, &flush, &use, op, 2) == 1 &&
+		  op[0].what == PW_TLBI32_ALLIS);
+	use.global = false;
+	use.pages = 2;
+	cr_assert(pw_invalidate_arm32(&pw_format_armv7_lpae, &flush, &use, op, 4) == 1 &&
+		  op[0].what == PW_TLBI32_ASIDIS && op[0].register_value == 0xab);
+	flush.range_count = 0;
+	cr_assert(pw_invalidate_arm32(&pw_format_armv7_lpae, &flush, &use, op, 4) == 0);
+}
+
 Test(build_tlb, other_operands)
 {
-	struct pw_flush_range range = {0xffff000000001000, 0xffff000000002fff, 0, false};
+	struct pw_flush_range range = {0xffff000000001000, 0xffff000000002fff, 0, false, 0};
 	struct pw_flush flush = {.ranges = &range, .range_count = 1};
 	struct pw_arm_use arm = {.asid = 0xabcd, .pages = 5};
 	struct pw_riscv_use riscv = {.asid = 3, .pages = 5};

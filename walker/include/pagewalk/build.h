@@ -37,8 +37,9 @@ extern "C" {
 /* A range whose cached translations are stale, in the space's va. */
 struct pw_flush_range {
 	pw_va first, last;
-	uint8_t level; /* no leaf changed in it was of a smaller level */
-	bool tables;   /* table entries changed: paging-structure caches are stale too */
+	uint8_t level;   /* no leaf changed in it was of a smaller level */
+	bool tables;     /* table entries changed: paging-structure caches are stale too */
+	uint8_t highest; /* no entry changed in it was of a higher level */
 };
 
 /* A table that no entry points to any more, waiting for the flush. */

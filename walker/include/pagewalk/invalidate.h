@@ -90,8 +90,8 @@ struct pw_tlbi_op {
 	enum pw_tlbi what;
 	/*
 	 * The Xt register: VA or IPA bits 55:12 in 43:0 (in units of 4 KiB whatever the granule),
-	 * the ASID in 63:48. No level hint (TTL): a range of the list may hold leaves of several
-	 * levels.
+	 * the ASID in 63:48. With `has_ttl`, in 47:44 the granule and the level (TTL) where all
+	 * that changed in the range were leaves of one level; otherwise 0, no hint.
 	 */
 	uint64_t register_value;
 };
@@ -100,6 +100,8 @@ struct pw_arm_use {
 	uint16_t asid;
 	bool global; /* some pages of it are or were global */
 	size_t pages;
+	bool has_ttl;        /* AArch64: FEAT_TTL (ID_AA64MMFR2_EL1.TTL) */
+	bool has_last_level; /* AArch32: the CPU is an Armv8 one */
 };
 
 /*
@@ -108,6 +110,27 @@ struct pw_arm_use {
  */
 PW_API size_t pw_invalidate_arm64(const struct pw_format *format, const struct pw_flush *flush,
 	const struct pw_arm_use *use, struct pw_tlbi_op *ops, size_t max);
+
+/* ---- AArch32: TLBI, as CP15 writes. Arm ARM, "TLB maintenance instructions" ---- */
+
+/* MCR p15, 0, Rt, c8, c3 with this opc2. */
+enum pw_tlbi32 {
+	PW_TLBI32_ALLIS = 0,   /* everything at PL1&0 */
+	PW_TLBI32_MVAIS = 1,   /* by address and ASID, with the walk's table entries */
+	PW_TLBI32_ASIDIS = 2,  /* all of an ASID */
+	PW_TLBI32_MVAAIS = 3,  /* by address, all ASIDs: global pages too */
+	PW_TLBI32_MVALIS = 5,  /* by address and ASID, last level only (Armv8) */
+	PW_TLBI32_MVAALIS = 7, /* by address, all ASIDs, last level only (Armv8) */
+};
+
+struct pw_tlbi32_op {
+	enum pw_tlbi32 what;
+	uint32_t register_value; /* the address in 31:12, the ASID in 7:0 */
+};
+
+/* For spaces of stage 1 with 32-bit addresses. Barriers as on AArch64. */
+PW_API size_t pw_invalidate_arm32(const struct pw_format *format, const struct pw_flush *flush,
+	const struct pw_arm_use *use, struct pw_tlbi32_op *ops, size_t max);
 
 /* ---- RISC-V: SFENCE.VMA and HFENCE.GVMA. Privileged ISA ---- */
 
