@@ -39,6 +39,13 @@ _start:
 	movl $host_pd + TABLE_RWX, host_pdpt
 	movl $host_pdpt + TABLE_RWX, host_pml4
 	movl $host_pml4 + TABLE_RWX, host_pml5
+	/*
+	 * PAE before LME (SDM "Initializing IA-32e Mode"): QEMU 7.2 does not give a hypervisor its
+	 * CR0 back at an exit of a guest with LME and without PAE.
+	 */
+	mov %cr4, %eax
+	or $CR4_PAE, %eax
+	mov %eax, %cr4
 	mov $MSR_EFER, %ecx
 	rdmsr
 	or $EFER_LME, %eax
