@@ -99,8 +99,10 @@ static bool judge_page(const struct pw_iter *it, struct pw_finding *finding)
 	pw_pa root = it->space->root, first = it->pa & ~(it->page_size - 1);
 	unsigned user = it->grant & 7, supervisor = it->grant >> 4 & 7;
 
-	if (it->space->format->levels && root - first < it->page_size &&
-		(user | supervisor) & PW_W) {
+	/* Without tables there is no entry to say it of. */
+	if (!it->space->format->levels)
+		return false;
+	if (root - first < it->page_size && (user | supervisor) & PW_W) {
 		*finding = found(it, PW_LINT_WRITABLE_TABLE);
 		finding->table = root;
 	} else if ((user & both) == both || (supervisor & both) == both) {

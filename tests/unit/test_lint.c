@@ -130,6 +130,18 @@ Test(lint, notes_what_is_legal_but_worth_a_look)
 	ram_end(&ram);
 }
 
+Test(lint, without_paging_there_is_no_entry_to_speak_of)
+{
+	static const struct pw_memory nothing;
+	struct pw_finding f;
+	struct pw_lint lint;
+	struct pw_space space;
+
+	cr_assert_eq(pw_space_init(&space, &pw_format_x86_none, 0, &nothing), PW_OK);
+	pw_lint_begin(&lint, &space, 0, UINT64_MAX, NULL, 0);
+	cr_expect(!pw_lint_next(&lint, &f) && lint.status == PW_OK);
+}
+
 Test(lint, hostile_tables_end_by_budget_or_memory)
 {
 	struct ram ram;
