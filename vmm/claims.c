@@ -26,7 +26,7 @@ const char *claim_access_text(uint32_t guest_access)
 	bool user = guest_access & GUEST_ACCESS_USER;
 
 	if (guest_access & GUEST_ACCESS_IMPLICIT)
-		return "implicit read";
+		return "supervisor implicit read";
 	if (guest_access & GUEST_ACCESS_WRITE)
 		return user ? "user write" : "supervisor write";
 	if (guest_access & GUEST_ACCESS_FETCH)

@@ -206,8 +206,12 @@ static void answer_string(const struct story *story, const struct translation *t
 		text[i] = string[i] >= ' ' && string[i] <= '~' ? string[i] : '?';
 	text[count] = '\0';
 	output_text("\nA string in guest-virtual memory, read from 0x%" PRIx64 ":\n" INDENT
-		    "\"%s\"\n\n",
+		    "\"%s\"\n",
 		call->string.va, text);
+	if (!agrees)
+		output_text(INDENT "DIFFERS  no string of %" PRIu64 " bytes is there\n",
+			call->string.bytes);
+	output_text("\n");
 }
 
 static void remember(struct story *story, const struct guest_translate *said)

@@ -56,6 +56,27 @@ fi
 
 # ---- Guests that misbehave ----
 
+# A multiboot image that says START, then claims a string where no address of 32 bits leads.
+blank liar.bin 0x1100
+for word in 0x1badb002 0x10000 0xe4514ffe 0x100000 0x100000 0 0 0x100020; do
+  word 4 $word
+done | at liar.bin 0
+printf '\270\0\020\020\0\146\272\160\120\357\270\200\020\020\0\146\272\160\120\357\061\300\347\364' |
+  at liar.bin 0x20
+word 4 1 | at liar.bin 0x1000
+word 4 1 | at liar.bin 0x1038
+word 4 3 | at liar.bin 0x1080
+{
+  word 8 0x100000000
+  word 8 0xc
+} | at liar.bin 0x10b8
+run 100 pagewalk run --timeout 60 liar.bin
+if grep -q "DIFFERS  no string of 12 bytes" "$scratch/out"; then
+  ok "a string that is not there is told from one that is"
+else
+  bad "a string that is not there is told from one that is" "$(cat "$scratch/out" "$scratch/err")"
+fi
+
 expect 3 "a triple fault" pagewalk run --timeout 60 "$guests/triple.elf"
 names "triple fault" "... is named"
 run 100 pagewalk run --timeout 60 "$guests/wild.elf"
