@@ -3,29 +3,6 @@
 #include "build_trail.h"
 #include <pagewalk/resize.h>
 
-/* What the pages of a table have in Accessed and Dirty. */
-struct marks {
-	uint64_t all, any;
-};
-
-/* Consecutive pages that differ in these flags at most. */
-static bool are_alike(const struct pw_build *b, unsigned level, const struct pw_table *table,
-	uint64_t flags, uint64_t first, struct marks *marks)
-{
-	const struct pw_level *row = pw_row(b, level);
-	uint64_t stride = PW_BIT(row->shift) >> b->format->address_left, entry;
-	uint64_t expected = first & ~flags;
-
-	*marks = (struct marks){first, first};
-	for (uint64_t i = 0; i < pw_entry_count(row); i++, expected += stride) {
-		if (!pw_peek_at(b, table, i, &entry) || (entry & ~flags) != expected)
-			return false;
-		marks->all &= entry;
-		marks->any |= entry;
-	}
-	return true;
-}
-
 /* The table entry takes nothing away, and says nothing that the page could not. */
 static bool is_plain_link(const struct pw_build *b, unsigned level, uint64_t link,
 	const struct pw_page *shape, uint64_t page)
@@ -41,12 +18,12 @@ static bool is_plain_link(const struct pw_build *b, unsigned level, uint64_t lin
 
 /* The page that says what the whole table of this level says. */
 static bool merge(const struct pw_build *b, unsigned level, const struct pw_table *table,
-	uint64_t link, uint64_t *page)
+	const char *ahead, uint64_t link, uint64_t *page)
 {
 	const struct pw_level *row = pw_row(b, level);
 	const struct pw_page *shape = &row->page, *larger = &pw_row(b, level + 1)->page;
 	uint64_t dirty = pw_dirty_flag(b->format, shape), flags = shape->accessed | dirty, first;
-	struct marks marks;
+	struct pw_common marks;
 	pw_pa pa;
 
 	if (!larger->size_log2 || !pw_peek_at(b, table, 0, &first) ||
@@ -57,11 +34,11 @@ static bool merge(const struct pw_build *b, unsigned level, const struct pw_tabl
 		pw_pages_in_stride(b->format, shape, pa, pw_entry_count(row)) <
 			pw_entry_count(row) ||
 		!is_plain_link(b, level + 1, link, shape, first) ||
-		!are_alike(b, level, table, flags | shape->hint, first, &marks))
+		!pw_are_alike(b, level, table, ahead, ~(flags | shape->hint), first, &marks))
 		return false;
 	/* The hint was about smaller pages. */
 	first = (first & ~(flags | shape->hint)) | (marks.all & shape->accessed) |
-		(marks.any & dirty);
+		(marks.some & dirty);
 	if (b->live && pw_may_be_written(b, shape, first))
 		first |= dirty;
 	return pw_convert(b, shape, larger, level + 1, first, page);
@@ -82,9 +59,10 @@ static void take_out(struct pw_build *b, unsigned level, pw_va at, uint64_t inde
 static void leave(struct pw_build *b, struct pw_trail *t, unsigned highest, uint64_t *merged)
 {
 	const struct pw_table *table = &t->table[t->level];
+	const char *ahead = t->level == 0 ? pw_trail_table_ahead(t) : NULL;
 	uint64_t link = t->entry[t->level], page;
-	bool merges =
-		t->whole[t->level] && t->level < highest && merge(b, t->level, table, link, &page);
+	bool merges = t->whole[t->level] && t->level < highest &&
+		      merge(b, t->level, table, ahead, link, &page);
 	const struct pw_level *row;
 
 	pw_trail_up(t);

@@ -91,4 +91,11 @@ void pw_count_marks(struct pw_take *take);
 struct pw_common pw_survey_run(const struct pw_build *b, unsigned level, const char *at,
 	const char *ahead, uint64_t count);
 
+/*
+ * The entries of a whole table are `first` and pages that follow it, but for the bits outside
+ * `keep`; then *common tells their AND and OR. `ahead` as for pw_survey_run().
+ */
+bool pw_are_alike(const struct pw_build *b, unsigned level, const struct pw_table *table,
+	const char *ahead, uint64_t keep, uint64_t first, struct pw_common *common);
+
 #endif

@@ -53,6 +53,12 @@ struct pw_kernels {
 	/* `ahead` is what will be looked at next; it need not be there. */
 	void (*survey)(const uint64_t *at, const uint64_t *ahead, uint64_t count,
 		const struct pw_presence *present, struct pw_common *common);
+	/*
+	 * Entry n is expected + n * stride but for the bits outside `keep`: then `all` and `some`
+	 * are set.
+	 */
+	bool (*alike)(const uint64_t *at, const uint64_t *ahead, uint64_t count, uint64_t keep,
+		uint64_t expected, uint64_t stride, struct pw_common *common);
 	/* Clears marks. Bit n of the words says that entry n had the mark before. */
 	struct pw_take_counts (*take)(uint64_t *at, const uint64_t *ahead, uint64_t count,
 		const struct pw_take_masks *masks, uint64_t *accessed, uint64_t *dirty);

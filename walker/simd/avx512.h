@@ -13,6 +13,8 @@ uint64_t pw_change_avx512(uint64_t *at, uint64_t count, const struct pw_presence
 	uint64_t keep, uint64_t set);
 void pw_survey_avx512(const uint64_t *at, const uint64_t *ahead, uint64_t count,
 	const struct pw_presence *present, struct pw_common *common);
+bool pw_alike_avx512(const uint64_t *at, const uint64_t *ahead, uint64_t count, uint64_t keep,
+	uint64_t expected, uint64_t stride, struct pw_common *common);
 uint64_t pw_scan_avx512(struct pw_scan *scan);
 void pw_find_tables_avx512(const struct pw_level *row, const char *at, const char *next,
 	uint64_t count, uint64_t *tables);

@@ -156,6 +156,31 @@ VECTOR_ENTRY void pw_survey_avx512(const uint64_t *at, const uint64_t *ahead, ui
 	common_of_present(at + done, count - done, p, common);
 }
 
+VECTOR_ENTRY bool pw_alike_avx512(const uint64_t *at, const uint64_t *ahead, uint64_t count,
+	uint64_t keep, uint64_t expected, uint64_t stride, struct pw_common *common)
+{
+	const __m512i lane = _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7);
+	__m512i wanted = _mm512_add_epi64(splat(expected), _mm512_mullo_epi64(lane, splat(stride)));
+	__m512i step = splat(LANES * stride), kept = splat(keep);
+	__m512i all = splat(~(uint64_t)0), some = _mm512_setzero_si512(), different = some;
+
+	for (uint64_t done = 0; done < count; done += LANES) {
+		__mmask8 given = count - done < LANES ? tail(count - done) : 0xff;
+		__m512i entries = _mm512_maskz_loadu_epi64(given, at + done);
+
+		/* different | ((entries & kept) ^ wanted) */
+		different = _mm512_mask_or_epi64(different, given, different,
+			_mm512_ternarylogic_epi64(entries, kept, wanted, 0x6a));
+		all = _mm512_mask_and_epi64(all, given, all, entries);
+		some = _mm512_or_si512(some, entries);
+		wanted = _mm512_add_epi64(wanted, step);
+		_mm_prefetch((const char *)(ahead + done), _MM_HINT_T0);
+	}
+	common->all = (uint64_t)_mm512_reduce_and_epi64(all);
+	common->some = (uint64_t)_mm512_reduce_or_epi64(some);
+	return !_mm512_test_epi64_mask(different, different);
+}
+
 /* Present and not BAD. */
 static inline VECTOR __mmask8 good(const struct pw_take_masks *m, __m512i entries)
 {

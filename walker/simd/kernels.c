@@ -32,6 +32,7 @@ const struct pw_kernels *pw_kernels_best(void)
 		.fill = pw_fill_avx512,
 		.change = pw_change_avx512,
 		.survey = pw_survey_avx512,
+		.alike = pw_alike_avx512,
 		.scan = pw_scan_avx512,
 		.find_tables = pw_find_tables_avx512,
 		.take = pw_take_avx512};
