@@ -229,6 +229,31 @@ Test(copy_windows, an_entry_across_a_windows_end_is_lost)
 	ram_end(&p.ram);
 }
 
+/* What follows a window is not its own, and here it would give an answer. */
+Test(copy_windows, a_root_that_a_window_cuts_is_read_as_far_as_the_window_goes)
+{
+	const pw_va list[] = {VA + 5, VA | UINT64_C(0xffff800000000000)};
+	struct patchwork p;
+	struct pw_result hit;
+	struct pw_hit hits[2];
+	pw_pa root;
+
+	begin(&p);
+	ram_enter(&p.ram, &pw_format_x86_64, p.root, list[1], 1, HUGE | PTE_PWU | PTE_PS);
+	root = ram_new_table(&p.ram, 4096);
+	memcpy(p.ram.bytes + (root - BASE), p.ram.bytes + (p.root - BASE), 4096);
+	p.root = root;
+	p.windows[0].size = root - BASE + 2048;
+	open_window(&p, 0, 0x1000, false);
+	cr_expect(pw_translate(&p.space, list[0], PW_ACCESS_ANY, &hit) == PW_OK);
+	cr_expect_eq(hit.pa, HUGE + 5);
+	cr_expect(pw_translate(&p.space, list[1], PW_ACCESS_ANY, &hit) == PW_NO_MEMORY);
+	cr_expect_eq(hit.level, 3);
+	cr_expect_eq(pw_translate_batch(&p.space, list, 2, PW_ACCESS_ANY, hits), 1u);
+	cr_expect(hits[0].status == PW_OK && hits[1].status == PW_NO_MEMORY);
+	ram_end(&p.ram);
+}
+
 Test(copy_windows, windows_that_cannot_be_are_refused)
 {
 	static _Alignas(8) unsigned char host[64];
