@@ -16,6 +16,7 @@ static void forget(struct pw_cursor *c)
 	c->outside = ~(uint64_t)0;
 	c->scale = 0;
 	c->check = c->value = X86_P;
+	c->same = c->kind = X86_P;
 }
 
 enum pw_status pw_cursor_begin(
@@ -80,8 +81,8 @@ static bool granting_pages(struct pw_cursor *c, const struct way *way)
 	return granting && granting == 1u << free_bits;
 }
 
-/* Remembers the table in which va is a page of this level. */
-static void remember(struct pw_cursor *c, pw_va va, unsigned level)
+/* Remembers the table in which va is a page of this level, by this entry. */
+static void remember(struct pw_cursor *c, pw_va va, unsigned level, uint64_t entry)
 {
 	const struct pw_space *s = c->space;
 	const struct pw_level *row = &pw_row_x86_64.level[level];
@@ -99,6 +100,14 @@ static void remember(struct pw_cursor *c, pw_va va, unsigned level)
 	}
 	c->check |= s->quick_page[level] | page;
 	c->value |= page;
+	/* The tables above were read anew: they may say something else by now. */
+	if ((entry & c->check) != c->value) {
+		forget(c);
+		return;
+	}
+	c->same = c->check | X86_W | X86_U | PW_BIT(63);
+	c->kind = entry & c->same;
+	c->info = c->hit[pw_quick_index(entry, entry)];
 	c->table = (const uint64_t *)(const void *)((const char *)s->window.host +
 						    (way.table - s->window.base));
 	c->first = va & ~span;
@@ -128,6 +137,6 @@ enum pw_status pw_cursor_walk(struct pw_cursor *c, pw_va va, struct pw_hit *hit)
 	pw_hit_from(&result, hit);
 	if (status == PW_OK && s->window_reach && c->access < 64 &&
 		s->quick_accesses >> c->access & 1 && comes_back(c, va, (unsigned)result.level))
-		remember(c, va, (unsigned)result.level);
+		remember(c, va, (unsigned)result.level, result.entry);
 	return status;
 }

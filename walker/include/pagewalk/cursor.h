@@ -26,6 +26,8 @@ struct pw_cursor {
 	pw_va first;           /* and where the range that it serves begins; */
 	uint64_t outside;      /* the va bits that lead out of that range */
 	uint64_t check, value; /* (entry & check) == value: a page that grants the access */
+	uint64_t same, kind;   /* (entry & same) == kind: one with the rights of the last, */
+	uint64_t info;         /* and the second word of its hit */
 	uint64_t address, low; /* the bits that its address takes from the entry and from va */
 	uint64_t hit[16];      /* the second word of a hit, by XD, P, W and U of the entry */
 	uint64_t scale;        /* times va, shifted right by 55: the index */
@@ -53,14 +55,18 @@ static inline enum pw_status pw_cursor_translate(
 	if (__builtin_expect(((va ^ cursor->first) & cursor->outside) == 0, 1)) {
 		uint64_t entry = __atomic_load_n(
 			cursor->table + (va * cursor->scale >> 55), __ATOMIC_RELAXED);
+		uint64_t info = cursor->info;
+		bool good = (entry & cursor->same) == cursor->kind;
+		pair *to = (pair *)(void *)hit;
 
-		if (__builtin_expect((entry & cursor->check) == cursor->value, 1)) {
-			pair *to = (pair *)(void *)hit;
-
+		if (__builtin_expect(!good, 0)) {
+			info = cursor->hit[(entry << 1 | entry >> 63) & 15];
+			good = (entry & cursor->check) == cursor->value;
+		}
+		if (__builtin_expect(good, 1)) {
 			to[0] = (entry & cursor->address) | (va & cursor->low);
 			/* Accessed, Dirty and Global: bits 5, 6 and 8, where the flags stand. */
-			to[1] = cursor->hit[(entry << 1 | entry >> 63) & 15] |
-				(entry << 19 & 0x0b000000);
+			to[1] = info | (entry << 19 & 0x0b000000);
 			return PW_OK;
 		}
 	}
