@@ -74,7 +74,7 @@ enum pw_source {
 };
 
 /* Pages taken out that wait for a flush. */
-#define PW_PENDING_MAX 32
+#define PW_PENDING_MAX 16
 struct pw_pending {
 	unsigned count;
 	struct pw_freed_table page[PW_PENDING_MAX];

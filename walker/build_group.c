@@ -160,34 +160,64 @@ static uint64_t single(const struct pw_build *b, unsigned level, uint64_t index,
 	return page;
 }
 
-/* Everything out, flushed, and back: break-before-make. */
+/* Entries of a group that have been made holes, bit by bit, and bit 0 of what stood there. */
+struct hidden {
+	uint64_t entries[PW_GROUP_MAX / 64], low[PW_GROUP_MAX / 64];
+};
+
+/* Bits without which an entry is a hole, whatever else stands in it. */
+static uint64_t present_bits(const struct pw_build *b, const struct pw_run *run)
+{
+	return pw_row(b, run->level)->present_all | pw_row(b, run->level)->present_any;
+}
+
+/* All out, but for what the hardware does not look at in a hole. */
+static void hide_group(
+	struct pw_build *b, const struct pw_run *run, struct hidden *hidden, struct marks *marks)
+{
+	for (uint64_t i = 0; i < run->count; i++) {
+		uint64_t index = run->index + i, entry, seen = 0;
+
+		if (!pw_peek_at(b, run->table, index, &entry))
+			continue;
+		while (is_grouped(b, run->level, entry) && entry != seen) {
+			seen = entry;
+			if (!pw_exchange(
+				    b, run->table, index, &entry, entry & ~present_bits(b, run))) {
+				b->refused |= entry == seen;
+				continue;
+			}
+			hidden->entries[i >> 6] |= PW_BIT(i & 63);
+			hidden->low[i >> 6] |= (seen & 1) << (i & 63);
+			take_in(b, run->level, seen, marks);
+			break;
+		}
+	}
+}
+
+/*
+ * Everything out, flushed, and back: break-before-make. Between the two the entries keep what they
+ * say in their own place; of the bits that make them present, bit 0 may differ among them (PXN of
+ * supersections).
+ */
 static void break_group(struct pw_build *b, const struct pw_run *run)
 {
-	uint64_t old[PW_GROUP_MAX];
+	uint64_t same = present_bits(b, run) & ~(uint64_t)1, entry;
+	struct hidden hidden = {{0}, {0}};
 	struct marks marks = {.any = false};
 
-	for (uint64_t i = 0; i < run->count; i++) {
-		uint64_t seen;
-
-		if (!pw_peek_at(b, run->table, run->index + i, &old[i]))
-			old[i] = 0;
-		do
-			seen = old[i];
-		while (is_grouped(b, run->level, old[i]) &&
-			!pw_exchange(b, run->table, run->index + i, &old[i], b->empty) &&
-			old[i] != seen);
-		if (!is_grouped(b, run->level, old[i]))
-			old[i] = 0;
-		else
-			take_in(b, run->level, old[i], &marks);
-	}
+	hide_group(b, run, &hidden, &marks);
 	pw_record_whole(b, run->at, run->at | PW_LOW(pw_groups_log2(b, run->level)), run->level);
 	(void)pw_flush_now(b);
 	for (uint64_t i = 0; i < run->count; i++) {
-		if (!old[i])
+		uint64_t index = run->index + i;
+
+		if (!(hidden.entries[i >> 6] >> (i & 63) & 1) ||
+			!pw_peek_at(b, run->table, index, &entry))
 			continue;
-		b->refused |= !pw_poke(b, run->table, run->index + i,
-			single(b, run->level, run->index + i, old[i], &marks));
+		entry |= (marks.alike & same) | (hidden.low[i >> 6] >> (i & 63) & 1);
+		b->refused |=
+			!pw_poke(b, run->table, index, single(b, run->level, index, entry, &marks));
 		b->written += 2;
 	}
 }
