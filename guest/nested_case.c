@@ -42,8 +42,11 @@ static void tell_case(const struct nested_case *c)
 		: c->access & GUEST_ACCESS_WRITE ? "write"
 						 : "load CR3",
 		c->access & NESTED_ACCESS_CHANGE ? " (add)" : "",
-		c->access & NESTED_ACCESS_EXCHANGE ? " (exchange)" : "", subjects[c->subject],
-		(uint64_t)c->leaf, (uint64_t)c->rights, (uint64_t)c->level, c->clear, c->set);
+		c->access & NESTED_ACCESS_EXCHANGE ? " (exchange)"
+		: c->access & NESTED_ACCESS_START  ? " (first instruction)"
+						   : "",
+		subjects[c->subject], (uint64_t)c->leaf, (uint64_t)c->rights, (uint64_t)c->level,
+		c->clear, c->set);
 	nested_print("  guest page level %u; its level %u, clear %x, set %x; controls %x\n",
 		(uint64_t)c->guest_leaf, (uint64_t)c->guest_level, c->guest_clear, c->guest_set,
 		(uint64_t)c->control);
@@ -67,6 +70,16 @@ static void tell_wanted(const char *who, const struct nested_wanted *wanted)
 
 /* ---- Judging ---- */
 
+/* Where the target's entry leads that has address bits of its own. */
+static uint64_t above(const struct nested_world *world)
+{
+	const struct nested_case *c = world->c;
+
+	return (c->guest_level == c->guest_leaf ? nested_page_gpa(world)
+						: nested_entry_gpa(world, c->guest_level - 1u)) |
+	       c->guest_set;
+}
+
 static struct nested_wanted from_vector(
 	const struct nested_world *world, const struct nested_vector *vector)
 {
@@ -80,6 +93,10 @@ static struct nested_wanted from_vector(
 	switch (vector->place) {
 	case NESTED_AT_PAGE:
 		wanted.gpa = nested_page_gpa(world);
+		wanted.gla = nested_target();
+		break;
+	case NESTED_AT_ABOVE:
+		wanted.gpa = above(world);
 		wanted.gla = nested_target();
 		break;
 	case NESTED_AT_ENTRY:

@@ -12,6 +12,7 @@ enum nested_place {
 	NESTED_AT_ENTRY,      /* the target's entry in the subject, which is a table */
 	NESTED_AT_CODE_ENTRY, /* the code's entry in the PML4, before its first instruction */
 	NESTED_AT_SUBJECT,    /* its first byte, and no linear address */
+	NESTED_AT_ABOVE,      /* the page or the entry below, with the address bits of guest_set */
 };
 
 /* How a nested guest should leave. */

@@ -48,8 +48,9 @@ static void mark_all(const struct nested_world *world, bool all_done)
 	if (table_write) {
 		for (unsigned i = 0; i < world->code_walk_count; i++)
 			mark_second(world, world->code_walk[i], true);
-		mark_second(
-			world, NESTED_PLAIN + (world->guest.rip & ~-(UINT64_C(1) << 30)), false);
+		if (world->code_walk_count)
+			mark_second(world,
+				NESTED_PLAIN + (world->guest.rip & ~-(UINT64_C(1) << 30)), false);
 	}
 	for (unsigned level = c->guest_leaf; level < NESTED_GUEST_LEVELS; level++) {
 		if (table_write)

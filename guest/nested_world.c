@@ -197,6 +197,10 @@ static void set_guest(struct nested_world *world)
 		set_pae(world);
 	else
 		set_target(world);
+	if (c->access & NESTED_ACCESS_START) {
+		world->guest.rip = nested_target();
+		world->code_walk_count = 0;
+	}
 }
 
 /* ---- The second stage ---- */

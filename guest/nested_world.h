@@ -29,6 +29,7 @@ enum nested_subject {
 #define NESTED_CHANGES         (NESTED_ACCESS_CHANGE | NESTED_ACCESS_EXCHANGE)
 #define NESTED_ACCESS_LOAD_CR3 256u /* alone, with NESTED_PDPTES and NESTED_NO_TARGET */
 #define NESTED_LOAD_CR3_BYTES  3
+#define NESTED_ACCESS_START    512u /* with FETCH: it is the nested guest's first instruction */
 
 /* What one case is about. All zero but `access`: everything is allowed, in 4 KiB pages. */
 struct nested_case {

@@ -32,5 +32,9 @@ extern struct svm_nested svm_nested;
 /* Controls of a case: of the hypervisor's own registers, which nested paging heeds. */
 #define SVM_CONTROL_NO_NXE 1u
 #define SVM_CONTROL_SMEP   2u
+#define SVM_CONTROL_NO_WP  4u
+#define SVM_CONTROL_KEYS   8u /* protection keys, of which none allows anything */
+/* And of the VMCB. */
+#define SVM_CONTROL_GMET   16u
 
 #endif

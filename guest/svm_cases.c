@@ -6,6 +6,7 @@
 #define CODE_READ  SVM_FAULT_USER
 #define CODE_WRITE (SVM_FAULT_USER | SVM_FAULT_WRITE)
 
+#define CPUID_7_ECX_PKU  (1u << 3)
 #define CPUID_7_ECX_LA57 (1u << 16)
 
 static unsigned leaf_levels(void)
@@ -207,7 +208,7 @@ static void spoil(struct nested_case *c)
 	}
 }
 
-/* Under each state of the hypervisor's registers that changes what its nested tables mean. */
+/* Under each state of registers that might change what the nested tables mean. */
 static void try_registers(void)
 {
 	static const struct {
@@ -219,11 +220,20 @@ static void try_registers(void)
 		{"rights of pages, SMEP on", "rights of tables, SMEP on", SVM_CONTROL_SMEP},
 		{"rights of pages, NXE off, SMEP on", "rights of tables, NXE off, SMEP on",
 			SVM_CONTROL_NO_NXE | SVM_CONTROL_SMEP},
+		{"rights of pages, WP off", "rights of tables, WP off", SVM_CONTROL_NO_WP},
+		{"rights of pages, protection keys", "rights of tables, protection keys",
+			SVM_CONTROL_KEYS},
+		{"rights of pages, the guest's NXE off", "rights of tables, the guest's NXE off",
+			NESTED_CONTROL_NO_NXE},
 	};
 
 	for (unsigned i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
 		if (hosts[i].control & SVM_CONTROL_SMEP && !nested_has_smep()) {
-			nested_skip(hosts[i].pages, "the processor has no SMEP");
+			nested_skip(hosts[i].pages, "CPUID Fn7 EBX bit 7 (SMEP) is 0");
+			continue;
+		}
+		if (hosts[i].control & SVM_CONTROL_KEYS && !(x86_cpuid(7).ecx & CPUID_7_ECX_PKU)) {
+			nested_skip(hosts[i].pages, "CPUID Fn7 ECX bit 3 (PKU) is 0");
 			continue;
 		}
 		nested_group(hosts[i].pages);
@@ -233,8 +243,61 @@ static void try_registers(void)
 	}
 }
 
+/* The page that the nested guest begins in. */
+static void try_first(const struct nested_case *base)
+{
+	struct nested_case c = *base;
+
+	try_rights(&c);
+	c.access |= GUEST_ACCESS_USER;
+	try_rights(&c);
+}
+
+/*
+ * Guest-mode execute trap: the supervisor fetches from pages without U, and from no other. Nothing
+ * else changes, so the code's own pages, which have U, are out of its reach. APM vol. 2, "Guest
+ * Mode Execute Trap Extension".
+ */
+static void try_gmet_fetches(const struct nested_case *base)
+{
+	struct nested_case c = *base;
+
+	expect_fault(&c, SVM_FAULT_PRESENT);
+	c.clear = PTE_USER;
+	expect_done(&c);
+	c.set = PTE_NO_EXECUTE;
+	expect_fault(&c, SVM_FAULT_PRESENT);
+	c.clear = PTE_PRESENT;
+	c.set = 0;
+	expect_fault(&c, 0);
+	c.access |= GUEST_ACCESS_USER;
+	try_rights(&c);
+}
+
+static void try_gmet(void)
+{
+	struct nested_case c = {.subject = NESTED_PAGE,
+		.access = GUEST_ACCESS_FETCH | NESTED_ACCESS_START,
+		.control = SVM_CONTROL_GMET};
+
+	if (!(x86_cpuid(CPUID_SVM).edx & CPUID_SVM_EDX_GMET)) {
+		nested_skip("guest-mode execute trap", "CPUID Fn8000_000A EDX bit 17 is 0");
+		return;
+	}
+	nested_group("guest-mode execute trap: fetches");
+	for_each_place(&c, try_gmet_fetches);
+	nested_group("guest-mode execute trap: data of users");
+	for (unsigned i = 0; i < ACCESSES; i++) {
+		c.access = accesses[i];
+		if (c.access & GUEST_ACCESS_USER)
+			for_each_place(&c, try_rights);
+	}
+}
+
 static void try_vectors(void)
 {
+	static const struct nested_case first = {
+		.subject = NESTED_PAGE, .access = GUEST_ACCESS_FETCH | NESTED_ACCESS_START};
 	static const struct nested_case pdptes = {.subject = NESTED_PDPTES,
 		.access = NESTED_ACCESS_LOAD_CR3,
 		.guest_leaf = NESTED_NO_TARGET};
@@ -246,6 +309,11 @@ static void try_vectors(void)
 	for_each_access(0, try_reserved);
 	nested_group("reserved bits of tables");
 	for_each_table(0, try_reserved);
+	nested_group("reserved bits, NXE off");
+	for_each_access(SVM_CONTROL_NO_NXE, try_reserved);
+	nested_group("fetches by the first instruction");
+	for_each_place(&first, try_first);
+	try_gmet();
 	nested_group("ignored bits");
 	for_each_access(0, try_ignored);
 }
@@ -254,7 +322,7 @@ static void try_vectors(void)
 static void try_five_levels(void)
 {
 	if (!(x86_cpuid(7).ecx & CPUID_7_ECX_LA57)) {
-		nested_skip("five levels", "the processor does not have them");
+		nested_skip("five levels", "CPUID Fn7 ECX bit 16 (LA57) is 0");
 		return;
 	}
 	nested_set_levels(true);

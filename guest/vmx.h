@@ -52,6 +52,7 @@ extern struct vmx_nested vmx_nested;
 /* Controls of a case. */
 #define VMX_CONTROL_AD         1u
 #define VMX_CONTROL_MODE_BASED 2u
+#define VMX_CONTROL_FIVE       4u /* five levels */
 
 /* Bits of an entry, all levels alike. */
 #define EPT_R        1u

@@ -20,10 +20,11 @@ bool vmx_is_reserved(unsigned bit, unsigned level, unsigned leaf)
 
 	if (bit >= width && bit < 52)
 		return true;
-	if (level == 3)
+	if (level >= 3)
 		return bit >= 3 && bit <= 7;
+	/* A page of a size that the processor does not have. */
 	if (level > leaf)
-		return bit >= 3 && bit <= 6;
+		return bit >= 3 && bit <= (level >= vmx_leaf_levels() ? 7 : 6);
 	return bit >= 12 && bit < 12 + 9 * level;
 }
 
@@ -39,7 +40,8 @@ void vmx_expect(const struct nested_case *c, unsigned outcome, enum nested_place
 			.qualification = outcome | VMX_VIOLATION_LINEAR,
 			.place = place,
 		};
-		if (place == NESTED_AT_PAGE)
+		if (place == NESTED_AT_PAGE ||
+			(place == NESTED_AT_ABOVE && c->guest_level == c->guest_leaf))
 			vector.qualification |= VMX_VIOLATION_FINAL;
 	}
 	nested_case_run(c, &vector);
@@ -99,16 +101,24 @@ static void try_built(uint32_t control)
 			vmx_leaf_levels(), control);
 }
 
+/* What the processor lacks for these controls; NULL: nothing. */
+static const char *missing(uint32_t control)
+{
+	if (control & VMX_CONTROL_AD && !(vmx_capabilities.ept & VMX_EPT_AD))
+		return "IA32_VMX_EPT_VPID_CAP bit 21 (Accessed and Dirty) is 0";
+	if (control & VMX_CONTROL_MODE_BASED && !vmx_capabilities.mode_based)
+		return "IA32_VMX_PROCBASED_CTLS2 bit 54 (mode-based execute control) is 0";
+	if (control & VMX_CONTROL_FIVE && !(vmx_capabilities.ept & VMX_EPT_WALK_5))
+		return "IA32_VMX_EPT_VPID_CAP bit 7 (page-walk length 5) is 0";
+	return NULL;
+}
+
 static void try_controls(uint32_t control, const char *const groups[4])
 {
-	const char *pages = groups[0];
+	const char *pages = groups[0], *why = missing(control);
 
-	if (control & VMX_CONTROL_AD && !(vmx_capabilities.ept & VMX_EPT_AD)) {
-		nested_skip(pages, "the processor sets no Accessed and Dirty in EPT");
-		return;
-	}
-	if (control & VMX_CONTROL_MODE_BASED && !vmx_capabilities.mode_based) {
-		nested_skip(pages, "the processor has no mode-based execute control");
+	if (why) {
+		nested_skip(pages, why);
 		return;
 	}
 	if (!nested_has_word("quick")) {
@@ -122,6 +132,19 @@ static void try_controls(uint32_t control, const char *const groups[4])
 	nested_group(groups[3]);
 	nested_sweep_random(vmx_leaf_levels(), control, spoil);
 }
+
+/* Vectors that need a processor of another kind. */
+static void tell_what_cannot_be_asked(void)
+{
+	if (vmx_capabilities.ept & VMX_EPT_EXECUTE_ONLY)
+		nested_skip("execute-only pages refused", "IA32_VMX_EPT_VPID_CAP bit 0 is 1");
+	if (vmx_capabilities.ept & VMX_EPT_1G)
+		nested_skip("1 GiB pages refused", "IA32_VMX_EPT_VPID_CAP bit 17 is 1");
+	if (!(vmx_capabilities.ept & VMX_EPT_ADVANCED))
+		nested_skip(
+			"advanced information (bits 9 to 11)", "IA32_VMX_EPT_VPID_CAP bit 22 is 0");
+}
+
 void nested_cases(void)
 {
 	static const struct {
@@ -141,12 +164,18 @@ void nested_cases(void)
 				"A/D on, mode-based execute: rights of tables and PDPTEs",
 				"A/D on, mode-based execute: pages as built",
 				"A/D on, mode-based execute: random cases"}},
+		{VMX_CONTROL_AD | VMX_CONTROL_FIVE,
+			{"five levels: rights of pages", "five levels: rights of tables and PDPTEs",
+				"five levels: pages as built", "five levels: random cases"}},
 	};
 
 	nested_print("IA32_VMX_EPT_VPID_CAP %x, mode-based execute control %u\n",
 		vmx_capabilities.ept, (uint64_t)vmx_capabilities.mode_based);
 	for (unsigned i = 0; i < COUNT(ways); i++)
 		try_controls(ways[i].control, ways[i].groups);
-	if (!nested_has_word("quick"))
-		vmx_try_misconfigurations();
+	if (nested_has_word("quick"))
+		return;
+	vmx_try_misconfigurations();
+	vmx_try_wide_addresses();
+	tell_what_cannot_be_asked();
 }

@@ -37,6 +37,7 @@ void vmx_for_each_place(struct nested_case *c, void (*try)(struct nested_case *c
 /* vmx_pages.c: groups of cases; `control` is VMX_CONTROL_... */
 void vmx_try_pages(uint32_t control);
 void vmx_try_misconfigurations(void);
+void vmx_try_wide_addresses(void);
 
 /* vmx_tables.c */
 void vmx_try_tables(uint32_t control);

@@ -154,3 +154,43 @@ void vmx_try_misconfigurations(void)
 	nested_group("memory types");
 	try_types();
 }
+
+/*
+ * Guest-physical addresses beyond what four levels translate: a violation, whatever the tables say.
+ * SDM vol. 3C, "EPT Translation Mechanism".
+ */
+static void try_wide(struct nested_case *c)
+{
+	for (unsigned i = 0; i < COUNT(accesses); i++) {
+		unsigned column = accesses[i].column;
+
+		c->access = accesses[i].access;
+		if (accesses[i].supervisor_page)
+			continue;
+		for (unsigned bit = 48; bit < nested_address_width(); bit++) {
+			c->guest_set = UINT64_C(1) << bit;
+			c->guest_level = 0;
+			vmx_expect(c, plain_vectors[0].outcome[column], NESTED_AT_ABOVE);
+			for (c->guest_level = 1; c->guest_level < 3; c->guest_level++)
+				vmx_expect(c, RD | (c->control & VMX_CONTROL_AD ? WR : 0),
+					NESTED_AT_ABOVE);
+		}
+	}
+}
+
+void vmx_try_wide_addresses(void)
+{
+	static const char name[] = "guest-physical addresses beyond 48 bits";
+	struct nested_case c = {.subject = NESTED_PAGE};
+
+	if (nested_address_width() <= 48) {
+		nested_skip(name, "CPUID Fn8000_0008 EAX[7:0] (MAXPHYADDR) is 48 or less");
+		return;
+	}
+	nested_group(name);
+	try_wide(&c);
+	if (vmx_capabilities.ept & VMX_EPT_AD) {
+		c.control = VMX_CONTROL_AD;
+		try_wide(&c);
+	}
+}

@@ -11,6 +11,9 @@ pw_rights nested_second_rights(const struct nested_case *c)
 
 const struct pw_format *nested_second_format(const struct nested_case *c)
 {
+	if (c->control & VMX_CONTROL_FIVE)
+		return c->control & VMX_CONTROL_MODE_BASED ? &pw_format_ept_5_mbec
+							   : &pw_format_ept_5;
 	return c->control & VMX_CONTROL_MODE_BASED ? &pw_format_ept_4_mbec : &pw_format_ept_4;
 }
 
