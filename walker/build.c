@@ -46,7 +46,7 @@ enum pw_status pw_build_begin(struct pw_build *b, const struct pw_space *space, 
 	return PW_OK;
 }
 
-static void return_reserve(struct pw_build *b)
+void pw_build_return(struct pw_build *b)
 {
 	for (unsigned level = 0; level <= b->top; level++) {
 		struct pw_reserve *reserve = &b->reserve[level];
@@ -63,7 +63,7 @@ enum pw_status pw_build_reserve(struct pw_build *b)
 
 		for (; reserve->count < b->need[level] - b->kept[level]; reserve->count++) {
 			if (!pw_new_table(b, level, &reserve->table[reserve->count])) {
-				return_reserve(b);
+				pw_build_return(b);
 				return PW_E_NO_TABLES;
 			}
 		}
@@ -76,7 +76,7 @@ enum pw_status pw_build_finish(struct pw_build *b)
 	if (b->pending && b->pending->count)
 		pw_free_pending(b);
 	pw_hand_over(b);
-	return_reserve(b);
+	pw_build_return(b);
 	if (b->flush) {
 		b->flush->entries_written += b->written;
 		b->flush->tables_allocated += b->taken;

@@ -94,6 +94,7 @@ struct pw_build {
 	bool different;   /* and something that is not as wished */
 	bool loosens;     /* an end of the range divides a group */
 	uint64_t alike; /* the bits beside the address of a good page of the same table; 0: none */
+	bool replace;   /* mapping: whatever is there gives way */
 	bool unseen;    /* PW_OP_CHANGE is about bits that no TLB holds */
 	bool unlinked;  /* what is taken out was never linked: no flush, no waiting */
 	bool unflushed; /* pages to be freed have been taken out since the last flush_now */
@@ -115,9 +116,9 @@ struct pw_build {
 
 	uint64_t empty;     /* what stands in entries that hold nothing */
 	uint64_t link_mask; /* where a chained table's address stands in an entry */
-	uint64_t need[PW_MAX_LEVELS];
-	uint64_t kept[PW_MAX_LEVELS]; /* of these in the caller's list */
-	uint64_t noted;               /* holes that take tables */
+	uint64_t need[PW_MAX_LEVELS], cuts[PW_MAX_LEVELS]; /* tables; and those of them for cuts */
+	uint64_t kept[PW_MAX_LEVELS];                      /* of these in the caller's list */
+	uint64_t noted;                                    /* holes that take tables */
 	struct pw_reserve reserve[PW_MAX_LEVELS];
 	struct pw_chain dead[PW_MAX_LEVELS];
 	struct pw_notes *stock;     /* not NULL: where tables for splits come from */
@@ -133,6 +134,9 @@ PW_NODISCARD enum pw_status pw_build_begin(struct pw_build *b, const struct pw_s
 
 /* Takes the tables that the planned cuts need, or none. PW_E_NO_TABLES. */
 PW_NODISCARD enum pw_status pw_build_reserve(struct pw_build *b);
+
+/* Gives back what is left of them. */
+void pw_build_return(struct pw_build *b);
 
 /* Gives back and hands over; the operation's status. */
 PW_NODISCARD enum pw_status pw_build_finish(struct pw_build *b);

@@ -139,6 +139,62 @@ static void clear_run(struct pw_build *b, const struct pw_run *run)
 	}
 }
 
+/* One entry; what stood there in *old. False: it does already, or the memory refused. */
+static bool swap_entry(
+	struct pw_build *b, const struct pw_run *run, uint64_t index, uint64_t entry, uint64_t *old)
+{
+	uint64_t seen;
+
+	if (!pw_peek_at(b, run->table, index, old)) {
+		b->refused = true;
+		return false;
+	}
+	while (*old != entry) {
+		seen = *old;
+		if (b->live ? pw_exchange(b, run->table, index, old, entry)
+			    : pw_poke(b, run->table, index, entry))
+			return true;
+		if (*old == seen) {
+			b->refused = true;
+			return false;
+		}
+	}
+	return false;
+}
+
+static bool overwrite_run(struct pw_build *b, const struct pw_run *run)
+{
+	const struct pw_level *row = pw_row(b, run->level);
+	uint64_t written = b->written, value = run->value, old;
+	bool refused = b->refused;
+
+	if (pw_breaks(b)) {
+		clear_run(b, run);
+		if (b->written != written)
+			(void)pw_flush_now(b);
+		return store_run(b, run);
+	}
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	b->refused = false;
+	for (uint64_t i = 0; i < run->count; i++, value += run->stride) {
+		pw_va at = run->at + (i << row->shift);
+		bool table;
+
+		if (!swap_entry(b, run, run->index + i, value, &old))
+			continue;
+		b->written++;
+		table = pw_is_present(row, old) ? pw_is_table(row, old) : run->tables;
+		if (pw_is_present(row, old) || holes_are_cached(b, run))
+			pw_record(b, at, pw_block_last(row, at), run->level, table ? 0 : run->level,
+				table || run->tables);
+		pw_discard(b, run->level, run->index + i, old);
+	}
+	refused |= b->refused;
+	value = !b->refused;
+	b->refused = refused;
+	return value;
+}
+
 static bool exchange(struct pw_build *b, struct pw_run *run, uint64_t entry)
 {
 	uint64_t seen = run->expected;
@@ -207,6 +263,8 @@ bool pw_commit(struct pw_build *b, struct pw_run *run)
 	switch (run->op) {
 	case PW_OP_STORE:
 		return store_run(b, run);
+	case PW_OP_OVERWRITE:
+		return overwrite_run(b, run);
 	case PW_OP_CHANGE:
 		change_run(b, run);
 		return true;

@@ -73,7 +73,55 @@ static enum pw_status count_tables(struct pw_build *b, unsigned level, pw_va fir
 	}
 }
 
-/* A hole at the trail's place is to be filled. */
+bool pw_map_fills(const struct pw_trail *t, uint64_t entry)
+{
+	const struct pw_build *b = t->b;
+
+	if (!pw_is_present(pw_row(b, t->level), entry))
+		return true;
+	if (!b->replace || !pw_trail_whole(t))
+		return false;
+	return b->leaf[t->level] || pw_kind_in(b, t->level, entry) != PW_TABLE;
+}
+
+pw_va pw_map_part(const struct pw_build *b, unsigned level, pw_va at, pw_va last, unsigned *part)
+{
+	do {
+		level--;
+	} while (
+		at & PW_LOW(pw_row(b, level)->shift) || pw_block_last(pw_row(b, level), at) > last);
+	*part = level;
+	return pw_block_last(pw_row(b, level), at);
+}
+
+/* Below the tables on the way the pages grant what is asked for. */
+static bool tables_let_through(const struct pw_build *b, const struct pw_trail *t)
+{
+	for (unsigned i = 0; i <= t->level; i++) {
+		if (b->leaf[i] && !pw_wish_holds(b, i, t->and_fold[t->level], t->or_fold[t->level]))
+			return false;
+	}
+	return true;
+}
+
+/* A page at the trail's place is to be cut, and replaced as far as it lies in the range. */
+static enum pw_status plan_part(struct pw_build *b, const struct pw_trail *t)
+{
+	enum pw_status status = tables_let_through(b, t) ? PW_OK : PW_E_RIGHTS;
+	pw_va last = pw_block_last(pw_row(b, t->level), t->at), at = t->at, end = at;
+
+	if (last > t->limit[t->level])
+		last = t->limit[t->level];
+	for (; status == PW_OK && end != last; at = end + 1) {
+		unsigned level;
+
+		end = pw_map_part(b, t->level, at, last, &level);
+		status = count_tables(b, level, at, end);
+	}
+	return status;
+}
+
+/* The entry at the trail's place is to be filled. */
 static enum pw_status plan_hole(struct pw_build *b, const struct pw_trail *t)
 {
 	const struct pw_level *row = pw_row(b, t->level);
@@ -81,24 +129,26 @@ static enum pw_status plan_hole(struct pw_build *b, const struct pw_trail *t)
 
 	if (!pw_can_write(b, &t->table[t->level], pw_index(row, t->at), 1))
 		return PW_E_READ_ONLY;
-	for (unsigned i = 0; i <= t->level; i++) {
-		if (b->leaf[i] && !pw_wish_holds(b, i, t->and_fold[t->level], t->or_fold[t->level]))
-			return PW_E_RIGHTS;
-	}
+	if (!tables_let_through(b, t))
+		return PW_E_RIGHTS;
 	if (last > t->limit[t->level])
 		last = t->limit[t->level];
 	return b->source == PW_SOURCE_RANGE ? count_tables(b, t->level, t->at, last) : PW_OK;
 }
 
-/* Nothing but zeros in the range of a last table: its last hole stands for all of them. */
+/*
+ * Nothing but zeros in the range of a last table, or what is there is of no matter: its last entry
+ * stands for all of them.
+ */
 static void skip_empty(const struct pw_build *b, struct pw_trail *t)
 {
 	const struct pw_table *table = &t->table[0];
 	uint64_t index = pw_index(pw_row(b, 0), t->at), count = pw_trail_whole(t);
 
 	if (count > 1 && table->host &&
-		!pw_survey_run(b, 0, table->host + index * b->format->entry_bytes, NULL, count)
-			 .nonzero)
+		(b->replace || !pw_survey_run(b, 0, table->host + index * b->format->entry_bytes,
+				       NULL, count)
+					.nonzero))
 		pw_trail_skip(t, count - 1);
 }
 
@@ -106,20 +156,28 @@ static enum pw_status plan_entry(struct pw_build *b, struct pw_trail *t, uint64_
 {
 	enum pw_status status;
 
+	if (pw_map_fills(t, entry)) {
+		/* On a live Arm space what is there is taken out and flushed first. */
+		if (pw_needs_break(b) && pw_is_present(pw_row(b, t->level), entry))
+			return PW_E_UNSUPPORTED;
+		status = plan_hole(b, t);
+		pw_trail_skip(t, 1);
+		return status;
+	}
 	switch (pw_kind_in(b, t->level, entry)) {
 	case PW_TABLE:
 		status = pw_trail_down(t, entry);
-		if (status == PW_OK && t->level == 0)
+		if (status == PW_OK && t->level == 0 && !pw_needs_break(b))
 			skip_empty(b, t);
-		return status;
-	case PW_HOLE:
-		status = plan_hole(b, t);
-		pw_trail_skip(t, 1);
 		return status;
 	case PW_BAD:
 		return pw_is_table(pw_row(b, t->level), entry) ? PW_RESERVED : PW_E_EXISTS;
 	default:
-		return PW_E_EXISTS;
+		if (!b->replace)
+			return PW_E_EXISTS;
+		status = plan_part(b, t);
+		pw_trail_skip(t, 1);
+		return status;
 	}
 }
 
@@ -174,9 +232,14 @@ static enum pw_status plan(struct pw_build *b, const struct pw_space *space, pw_
 	if (pa + (size - 1) < pa || pa + (size - 1) > PW_LOW(space->pa_bits))
 		return PW_E_RANGE;
 	b->pa = pa;
-	status = pw_build_wish(b, rights);
+	b->replace = (rights & PW_REPLACE) != 0;
+	status = pw_build_wish(b, rights & ~PW_REPLACE);
+	if (status == PW_OK && b->replace)
+		status = pw_plan_cuts(b);
 	if (status != PW_OK)
 		return status;
+	for (unsigned level = 0; level <= b->top; level++)
+		b->cuts[level] = b->need[level];
 	choose_sizes(b);
 	return pw_plan_map(b);
 }

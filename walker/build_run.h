@@ -21,6 +21,7 @@ struct pw_change {
 
 enum pw_op {
 	PW_OP_STORE,      /* value, value + stride, ... into holes */
+	PW_OP_OVERWRITE,  /* the same, discards what was there */
 	PW_OP_CHANGE,     /* `change` (`span` for pages of that shape) to whatever is present */
 	PW_OP_CLEAR,      /* make holes, discard what was there */
 	PW_OP_REPLACE,    /* `value` where `expected` stands: one entry */

@@ -40,6 +40,17 @@ const char *pw_trail_table_ahead(const struct pw_trail *t);
 /* After a table of the trail is done: its entry, if it denied the wish, does so no longer. */
 void pw_trail_leave(struct pw_build *b, struct pw_trail *t);
 
+/* ---- Mapping (build_map.c) ---- */
+
+/* What is to be mapped takes the place of this entry, the next one, as a whole. */
+bool pw_map_fills(const struct pw_trail *t, uint64_t entry);
+/*
+ * Of a page that is cut and replaced as far as it lies in the range, down from `level`: the level
+ * of the entry at `at` that lies in [at, last] as a whole, and the largest. Returns its last
+ * address.
+ */
+pw_va pw_map_part(const struct pw_build *b, unsigned level, pw_va at, pw_va last, unsigned *part);
+
 /* Past the next `count` entries. */
 PW_INLINE void pw_trail_skip(struct pw_trail *t, uint64_t count)
 {

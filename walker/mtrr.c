@@ -193,7 +193,7 @@ enum pw_status pw_map_typed(const struct pw_space *space, pw_va va, pw_pa pa, ui
 {
 	uint64_t done = 0;
 
-	if (!mtrr || rights & PW_MEM_MASK)
+	if (!mtrr || rights & (PW_MEM_MASK | PW_REPLACE))
 		return PW_E_ARGUMENT;
 	if (!size || pa + (size - 1) < pa)
 		return PW_E_RANGE;

@@ -190,6 +190,7 @@ static enum pw_status operate(struct world *w, const struct step *s)
 	size = count * page;
 	switch (s->op % 7) {
 	case 0:
+		rights |= s->rights & 0x40; /* PW_REPLACE */
 		return pw_map(&w->space, va, pa & ~(page - 1), size, rights, &w->flush);
 	case 1:
 		if (s->rights & 0x80)

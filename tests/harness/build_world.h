@@ -252,7 +252,8 @@ static inline void world_check_listed(const struct world *w)
 		const struct flat_cell *now = &w->model.cells[i], *old = &w->before.cells[i];
 
 		if (old->mapped &&
-			(!now->mapped || now->rights != old->rights || now->type != old->type) &&
+			(!now->mapped || now->pa != old->pa || now->rights != old->rights ||
+				now->type != old->type) &&
 			!world_is_listed(w, flat_map_va(&w->model, i)))
 			cr_assert_fail("%s: a stale translation is not in the flush list",
 				w->format->name);

@@ -31,17 +31,20 @@ static enum pw_status do_map(struct world *w)
 	pw_pa pa = random_pa(w);
 	pw_va va = flat_map_va(&w->model, w->from);
 	pw_rights rights = random_rights(w) | random_software(w) | random_groups(w);
+	pw_rights how = random_once_in(&w->random, 3) ? PW_REPLACE : 0;
 	uint64_t size = w->count * w->model.page, before = w->flush.tables_allocated;
 	struct pw_needs needs;
-	enum pw_status asked = pw_map_needs(&w->space, va, pa, size, rights, &needs), status;
+	enum pw_status asked = pw_map_needs(&w->space, va, pa, size, rights | how, &needs), status;
 	bool empty = flat_map_is_empty(&w->model, w->from, w->count);
 
 	limit_tables(w, asked, &needs);
-	status = pw_map(&w->space, va, pa, size, rights, &w->flush);
+	status = pw_map(&w->space, va, pa, size, rights | how, &w->flush);
 	check_needs(w, asked, status, &needs, before);
-	cr_assert((status == PW_E_EXISTS) == !empty, "%s: map of %s cells: %s", w->format->name,
-		empty ? "empty" : "mapped", pw_status_name(status));
+	cr_assert((status == PW_E_EXISTS) == (!empty && !how), "%s: map of %s cells: %s",
+		w->format->name, empty ? "empty" : "mapped", pw_status_name(status));
 	w->exists += status == PW_E_EXISTS;
+	if (status == PW_OK && how)
+		flat_map_unmap(&w->model, w->from, w->count);
 	if (status == PW_OK)
 		flat_map_map(&w->model, w->from, w->count, pa, rights);
 	return status;

@@ -37,6 +37,8 @@ static enum pw_status operate(struct play *p, unsigned which, pw_va va, uint64_t
 	const struct pw_space *space = &p->f.space;
 	struct pw_flush *flush = &p->f.flush;
 	pw_rights set = (pw_rights)random_below(&p->random, 8), clear = 7 & ~set;
+	pw_rights how = random_once_in(&p->random, 2) ? PW_REPLACE : 0;
+	pw_pa pa = va + (64 + random_below(&p->random, 2)) * p->large * p->tlb.page;
 
 	switch (which) {
 	case 0:
@@ -50,8 +52,7 @@ static enum pw_status operate(struct play *p, unsigned which, pw_va va, uint64_t
 	case 4:
 		return pw_modify(space, va, size, set, clear, flush);
 	default:
-		return pw_map(space, va, va + 64 * p->large * p->tlb.page, size,
-			random_rights(p) | PW_CONTIGUOUS, flush);
+		return pw_map(space, va, pa, size, random_rights(p) | PW_CONTIGUOUS | how, flush);
 	}
 }
 

@@ -142,10 +142,17 @@ PW_API PW_NODISCARD enum pw_status pw_root_grow(const struct pw_space *space,
  * allow. A table that is there already stays, even an empty one. With PW_CONTIGUOUS pages form
  * groups wherever they can; where they cannot it is no error.
  *
- * PW_E_EXISTS: something (a page, or a BAD entry) is there already. PW_E_NO_TABLES. PW_E_RANGE also
- * for a pa beyond the physical width or beyond what the format's entries can hold. PW_RESERVED,
- * PW_NO_MEMORY: a table in the way is BAD or lost. PW_E_READ_ONLY. PW_E_ARGUMENT: unknown bits in
- * `rights`.
+ * With PW_REPLACE among the rights whatever is mapped in the range gives way, BAD entries that lie
+ * in it as a whole too, each entry by one store: a live space has the old page or the new one at
+ * any moment (on Arm neither for a moment; see pw_unmap()). Pages across the ends of the range are
+ * split. Tables that a page takes the place of are freed, others stay. The marks of the pages that
+ * were there are lost: harvest them before. Where two paths in the range lead to a table that is
+ * freed, the second becomes a hole. Statuses of pw_unmap() beside those below.
+ *
+ * PW_E_EXISTS, without PW_REPLACE: something (a page, or a BAD entry) is there already.
+ * PW_E_NO_TABLES. PW_E_RANGE also for a pa beyond the physical width or beyond what the format's
+ * entries can hold. PW_RESERVED, PW_NO_MEMORY: a table in the way is BAD or lost. PW_E_READ_ONLY.
+ * PW_E_ARGUMENT: unknown bits in `rights`.
  *
  * PW_E_RIGHTS: the format cannot express the rights, the memory type, PW_IPAT, the software value
  * or PW_GLOBAL; or a table entry on the way denies the rights (x86 W or U clear, XD set) and serves

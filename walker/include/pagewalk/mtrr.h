@@ -76,9 +76,10 @@ PW_API enum pw_memory_type pw_ept_access_type(
 
 /*
  * Maps as pw_map() does, each piece with the memory type that the MTRRs give for its pa (`rights`
- * names none: PW_E_ARGUMENT), so that no page spans two types. Where types are undefined the pages
- * are uncached. All or nothing: if a piece fails, those before it are unmapped again. (If that
- * would take a table that there is not, they stay, and the status is PW_E_NO_TABLES.)
+ * names none, nor PW_REPLACE: PW_E_ARGUMENT), so that no page spans two types. Where types are
+ * undefined the pages are uncached. All or nothing: if a piece fails, those before it are unmapped
+ * again. (If that would take a table that there is not, they stay, and the status is
+ * PW_E_NO_TABLES.)
  */
 PW_API PW_NODISCARD enum pw_status pw_map_typed(const struct pw_space *space, pw_va va, pw_pa pa,
 	uint64_t size, pw_rights rights, const struct pw_mtrr *mtrr, struct pw_flush *flush);

@@ -121,6 +121,8 @@ typedef uint32_t pw_rights;
  * KiB).
  */
 #define PW_CONTIGUOUS      ((pw_rights)1 << 5)
+/* For pw_map() and pw_map_needs(): whatever is mapped in the range is replaced. */
+#define PW_REPLACE         ((pw_rights)1 << 6)
 /* For builders: memory type; none given means the format's ordinary cacheable memory. */
 #define PW_MEM_SHIFT       8
 #define PW_MEM_MASK        ((pw_rights)7 << PW_MEM_SHIFT)
