@@ -4,6 +4,8 @@
  * supersections, RISC-V's NAPOT pages. They are made where they fit, and loosened before a part of
  * one changes.
  */
+#include <stdlib.h>
+
 #include "build_fixture.h"
 
 #define RW    (PW_R | PW_W)
