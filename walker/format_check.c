@@ -16,6 +16,9 @@ static uint64_t bit_mask(unsigned bit)
 
 static const char *check_header(const struct pw_format *f)
 {
+	/* A key of no bits may claim to be anywhere. */
+	uint64_t key = f->key_bits ? PW_LOW(f->key_bits) << (f->key_bit & 63) : 0;
+
 	if (!f->name || !f->manual)
 		return "no name or no manual";
 	if (f->levels > PW_MAX_LEVELS)
@@ -38,7 +41,7 @@ static const char *check_header(const struct pw_format *f)
 		return "address_left is not 0 to 63";
 	if (f->key_bits > 4 || f->key_bit + f->key_bits > 8u * f->entry_bytes)
 		return "the protection key is outside the entry, or wider than 4 bits";
-	if (f->software & (~PW_LOW(8u * f->entry_bytes) | PW_LOW(f->key_bits) << f->key_bit))
+	if (f->software & (~PW_LOW(8u * f->entry_bytes) | key))
 		return "software bits are outside the entry, or in the protection key";
 	if (f->ignore_pat >> PW_TYPE_BITS)
 		return "ignore_pat is wider than a memory-type index";
