@@ -98,24 +98,32 @@ static void change_run(struct pw_build *b, const struct pw_run *run)
 			run->tables);
 }
 
-/* Makes a hole; false if there is an empty one already. */
-static bool take_out(struct pw_build *b, const struct pw_run *run, uint64_t index, uint64_t *entry)
+/*
+ * One entry that has been read into *old, in its place another; what stood there in *old. False: it
+ * does already, or the memory refused.
+ */
+static bool swap_entry(
+	struct pw_build *b, const struct pw_run *run, uint64_t index, uint64_t entry, uint64_t *old)
 {
-	uint64_t seen;
+	while (*old != entry) {
+		uint64_t seen = *old;
 
-	if (!pw_peek_at(b, run->table, index, entry))
-		return false;
-	while (*entry != b->empty) {
-		seen = *entry;
-		if (b->live ? pw_exchange(b, run->table, index, entry, b->empty)
-			    : pw_poke(b, run->table, index, b->empty))
+		if (b->live ? pw_exchange(b, run->table, index, old, entry)
+			    : pw_poke(b, run->table, index, entry))
 			return true;
-		if (*entry == seen) {
+		if (*old == seen) {
 			b->refused = true;
 			return false;
 		}
 	}
 	return false;
+}
+
+/* Makes a hole; false if there is an empty one already. */
+static bool take_out(struct pw_build *b, const struct pw_run *run, uint64_t index, uint64_t *entry)
+{
+	return pw_peek_at(b, run->table, index, entry) &&
+	       swap_entry(b, run, index, b->empty, entry);
 }
 
 static void clear_run(struct pw_build *b, const struct pw_run *run)
@@ -139,29 +147,6 @@ static void clear_run(struct pw_build *b, const struct pw_run *run)
 	}
 }
 
-/* One entry; what stood there in *old. False: it does already, or the memory refused. */
-static bool swap_entry(
-	struct pw_build *b, const struct pw_run *run, uint64_t index, uint64_t entry, uint64_t *old)
-{
-	uint64_t seen;
-
-	if (!pw_peek_at(b, run->table, index, old)) {
-		b->refused = true;
-		return false;
-	}
-	while (*old != entry) {
-		seen = *old;
-		if (b->live ? pw_exchange(b, run->table, index, old, entry)
-			    : pw_poke(b, run->table, index, entry))
-			return true;
-		if (*old == seen) {
-			b->refused = true;
-			return false;
-		}
-	}
-	return false;
-}
-
 static bool overwrite_run(struct pw_build *b, const struct pw_run *run)
 {
 	const struct pw_level *row = pw_row(b, run->level);
@@ -180,6 +165,10 @@ static bool overwrite_run(struct pw_build *b, const struct pw_run *run)
 		pw_va at = run->at + (i << row->shift);
 		bool table;
 
+		if (!pw_peek_at(b, run->table, run->index + i, &old)) {
+			b->refused = true;
+			continue;
+		}
 		if (!swap_entry(b, run, run->index + i, value, &old))
 			continue;
 		b->written++;
