@@ -9,12 +9,6 @@
 /* Walks in flight. Fewer leave the memory idle, more fall out of the first-level cache. */
 #define GROUP 128
 
-#if defined(__GNUC__)
-#define PREFETCH(at) __builtin_prefetch(at)
-#else
-#define PREFETCH(at) (void)(at)
-#endif
-
 /* ---- One walk after the other: best where nothing has to be waited for ---- */
 
 PW_INLINE void put_hit(const struct pw_space *s, const struct pw_quick *q, pw_va va, void *to)
@@ -91,7 +85,7 @@ PW_INLINE void group_step(const struct pw_space *s, const struct pw_plan *plan, 
 		if (PW_UNLIKELY(next >= s->window_reach))
 			self = (uintptr_t)&hole;
 		g->at[i] = (const pw_word *)self;
-		PREFETCH((const pw_word *)self);
+		PW_PREFETCH((const pw_word *)self);
 	}
 }
 

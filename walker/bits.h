@@ -23,17 +23,19 @@ typedef uint64_t pw_word;
 #define PW_LOW(n) ((n) >= 64 ? ~(uint64_t)0 : PW_BIT((n)&63) - 1)
 
 #if defined(__GNUC__)
-#define PW_LIKELY(x)   __builtin_expect(!!(x), 1)
-#define PW_UNLIKELY(x) __builtin_expect(!!(x), 0)
-#define PW_INLINE      static inline __attribute__((always_inline))
-#define PW_NOINLINE    __attribute__((noinline, cold))
-#define PW_SEPARATE    __attribute__((noinline))
+#define PW_LIKELY(x)    __builtin_expect(!!(x), 1)
+#define PW_UNLIKELY(x)  __builtin_expect(!!(x), 0)
+#define PW_INLINE       static inline __attribute__((always_inline))
+#define PW_NOINLINE     __attribute__((noinline, cold))
+#define PW_SEPARATE     __attribute__((noinline))
+#define PW_PREFETCH(at) __builtin_prefetch(at)
 #else
 #define PW_LIKELY(x)   (x)
 #define PW_UNLIKELY(x) (x)
 #define PW_INLINE      static inline
 #define PW_NOINLINE
 #define PW_SEPARATE
+#define PW_PREFETCH(at) (void)(at)
 #endif
 
 /*

@@ -5,12 +5,6 @@
 /* Walks in flight; see batch.c. */
 #define GROUP 128
 
-#if defined(__GNUC__)
-#define PREFETCH(at) __builtin_prefetch(at)
-#else
-#define PREFETCH(at) (void)(at)
-#endif
-
 /* No level: this walk is made alone. */
 #define ALONE 4
 
@@ -55,7 +49,7 @@ PW_INLINE void group_step(const struct pw_space *one, const struct pw_space *two
 				entry_pa(e & one->quick_address, level - 1, va[i]), &g->at[i])))
 			continue;
 		g->level[i] = (uint8_t)(level - 1);
-		PREFETCH((const char *)u->host + g->at[i]);
+		PW_PREFETCH((const char *)u->host + g->at[i]);
 	}
 }
 

@@ -13,12 +13,6 @@ void *memcpy(void *to, const void *from, size_t bytes);
 #define PIECE      64
 #define LINE_BYTES 64
 
-#if defined(__GNUC__)
-#define PREFETCH(at) __builtin_prefetch(at)
-#else
-#define PREFETCH(at) (void)(at)
-#endif
-
 bool pw_has_words(const struct pw_format *format)
 {
 	return format->entry_bytes == 8 && format->big_endian == PW_HOST_BIG;
@@ -315,7 +309,7 @@ PW_INLINE uint64_t scan(struct pw_scan *scan, const bool simple, const bool word
 	do {
 		end = s.count - t.i > PIECE ? t.i + PIECE : s.count;
 		for (unsigned line = 0; s.ahead && line < PIECE * 8; line += LINE_BYTES)
-			PREFETCH(s.ahead + t.i * 8 + line);
+			PW_PREFETCH(s.ahead + t.i * 8 + line);
 		if (count_holes(&s, t.i, t.i + 8 <= end ? t.i + 8 : t.i, words)) {
 			t.pa = NO_PAGE;
 			go_on(&s, &t, count_holes(&s, t.i, end, words));
@@ -360,7 +354,7 @@ void pw_find_tables(const struct pw_format *format, unsigned level, const char *
 			tables[i / 64] = 0;
 		if (i % 8 == 0) {
 			if (next)
-				PREFETCH(next + i * 8);
+				PW_PREFETCH(next + i * 8);
 			if (words && i + 8 <= count && lack(at, i, value)) {
 				i += 7;
 				continue;
