@@ -4,6 +4,7 @@
  * somebody scribbles into: never a byte outside the memory, what fails changes nothing, and on
  * tables of their own everything goes back to the pool in the end.
  */
+#include "expect.h"
 #include <pagewalk/pagewalk.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,14 +51,6 @@ struct world {
 	struct pw_freed_table freed[8];
 	pw_va first;
 };
-
-#define EXPECT(condition)                                                                          \
-	do {                                                                                       \
-		if (!(condition)) {                                                                \
-			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);    \
-			abort();                                                                   \
-		}                                                                                  \
-	} while (0)
 
 static unsigned grains_of(uint64_t bytes)
 {

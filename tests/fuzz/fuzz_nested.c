@@ -5,6 +5,7 @@
  * last field, and the slow twin agrees. The enumeration of both stages says what the walk says.
  */
 #include "agree.h"
+#include "expect.h"
 #include "nested_world.h"
 
 #include <stdio.h>
@@ -27,14 +28,6 @@ enum {
 
 #define BATCH     70
 #define READS_MAX 4000
-
-#define EXPECT(condition)                                                                          \
-	do {                                                                                       \
-		if (!(condition)) {                                                                \
-			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);    \
-			abort();                                                                   \
-		}                                                                                  \
-	} while (0)
 
 /* The pairs that hardware has; those of the quick path more than once. */
 static const char *const pairs[][2] = {

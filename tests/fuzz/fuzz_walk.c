@@ -5,6 +5,7 @@
  * with each other; windows and callbacks give the same answers.
  */
 #include "agree.h"
+#include "expect.h"
 #include "random_tables.h"
 
 #include <pagewalk/pagewalk.h>
@@ -42,14 +43,6 @@ struct world {
 	unsigned reads; /* entries read through the callback */
 	unsigned entry_bytes;
 };
-
-#define EXPECT(condition)                                                                          \
-	do {                                                                                       \
-		if (!(condition)) {                                                                \
-			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);    \
-			abort();                                                                   \
-		}                                                                                  \
-	} while (0)
 
 static bool read_pte(void *ctx, pw_pa pa, unsigned bytes, uint64_t *entry)
 {
