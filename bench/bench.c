@@ -12,7 +12,7 @@
 
 static struct bench benches[BENCH_MAX];
 static size_t bench_count;
-static struct bench *last;
+static struct bench *current; /* for messages */
 static char left_out[1024];
 static size_t left_out_count;
 
@@ -50,21 +50,25 @@ struct bench *bench_all(size_t *count)
 	return benches;
 }
 
-void bench_close_last(void)
+void bench_close_all(void)
 {
-	if (last && last->kind->close)
-		last->kind->close(last);
-	if (last)
-		last->state = NULL;
-	last = NULL;
+	for (size_t i = 0; i < bench_count; i++) {
+		struct bench *bench = &benches[i];
+
+		if (bench->open && bench->kind->close)
+			bench->kind->close(bench);
+		bench->open = false;
+		bench->state = NULL;
+	}
+	current = NULL;
 }
 
 void bench_open(struct bench *bench)
 {
-	if (bench == last)
+	current = bench;
+	if (bench->open)
 		return;
-	bench_close_last();
-	last = bench;
+	bench->open = true;
 	bench->kind->open(bench);
 }
 
@@ -95,7 +99,7 @@ void bench_die(const char *format, ...)
 {
 	va_list arguments;
 
-	fprintf(stderr, "pagewalk_bench: %s%s", last ? last->name : "", last ? ": " : "");
+	fprintf(stderr, "pagewalk_bench: %s%s", current ? current->name : "", current ? ": " : "");
 	va_start(arguments, format);
 	vfprintf(stderr, format, arguments);
 	va_end(arguments);

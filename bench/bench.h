@@ -40,14 +40,15 @@ struct bench {
 	uint64_t items;
 	uint64_t item_bytes; /* of data moved for each item, 0: none */
 	void *state;
+	bool open;
 };
 
 /* All benchmarks that can run here. What cannot is said on standard error. */
 struct bench *bench_all(size_t *count);
 
-/* Only one is open at a time. Opening it again costs nothing. */
+/* Those that are compared may be open together: of one column. Opening one again costs nothing. */
 void bench_open(struct bench *bench);
-void bench_close_last(void);
+void bench_close_all(void);
 
 /* For the kinds: appends a benchmark. The name is formatted as by printf(). */
 struct bench *bench_add(const struct bench_kind *kind, const char *format, ...)

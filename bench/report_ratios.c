@@ -89,8 +89,9 @@ static void print_text(const struct result *r)
 	char goal[64];
 
 	goal_text(r, goal, sizeof goal);
-	printf("  %-28s %-18s / %-18s %8.2f  spread %3.0f%%  %s\n", r->what, r->ratio->over,
-		r->ratio->under, r->value, 100 * (over > under ? over : under), goal);
+	printf("  %-28s %-18s / %-18s %8.2f  best %8.2f  spread %3.0f%%  %s\n", r->what,
+		r->ratio->over, r->ratio->under, r->value, r->over->ns[0] / r->under->ns[0],
+		100 * (over > under ? over : under), goal);
 }
 
 static void print_markdown(const struct result *r)
@@ -99,9 +100,9 @@ static void print_markdown(const struct result *r)
 	char goal[64];
 
 	goal_text(r, goal, sizeof goal);
-	printf("| `%s` | %s %.*f | %s %.*f | %.2f | %s |\n", r->what, r->ratio->over,
+	printf("| `%s` | %s %.*f | %s %.*f | %.2f | %.2f | %s |\n", r->what, r->ratio->over,
 		over < 10 ? 2 : 0, over, r->ratio->under, under < 10 ? 2 : 0, under, r->value,
-		goal);
+		r->over->ns[0] / r->under->ns[0], goal);
 }
 
 static void each(const struct run *run, void (*print)(const struct result *))
@@ -129,13 +130,14 @@ static void each(const struct run *run, void (*print)(const struct result *))
 
 void ratios_print(const struct run *run)
 {
-	printf("\nRatios of the medians, the larger spread of the two, and the goals\n");
+	printf("\nRatios of the medians and of the best, the larger spread of the two, and the "
+	       "goals\n");
 	each(run, print_text);
 }
 
 void ratios_print_markdown(const struct run *run)
 {
 	printf("%s. Nanoseconds per item, medians.\n\n", run->machine);
-	printf("| | | | ratio | goal |\n|---|---|---|---|---|\n");
+	printf("| | | | ratio | of the best | goal |\n|---|---|---|---|---|---|\n");
 	each(run, print_markdown);
 }
