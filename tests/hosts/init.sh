@@ -66,12 +66,17 @@ load_kvm() {
 
 run() { # N
   say begin "$1"
-  # Through a pipe: a program that sees a terminal may colour what it prints.
+  # Through a pipe: a program that sees a terminal may colour what it prints. Opened for both at
+  # first, as that waits for nobody: a child's death would interrupt the wait.
   mkfifo "/.box/pipe.$1"
-  cat "/.box/pipe.$1" >&3 &
+  # shellcheck disable=SC2094 # that is what a pipe is for
+  exec 4<>"/.box/pipe.$1" 5<"/.box/pipe.$1"
+  cat <&5 >&3 4>&- 5<&- &
   reader=$!
-  PATH=/usr/local/bin:/usr/bin:/bin:/.box/bin /.box/bin/sh "/.box/program.$1" </dev/null >"/.box/pipe.$1" 2>&1 3>&-
+  exec 5<&-
+  PATH=/usr/local/bin:/usr/bin:/bin:/.box/bin /.box/bin/sh "/.box/program.$1" </dev/null >&4 2>&1 3>&- 4>&-
   status=$?
+  exec 4>&-
   # What it left running neither holds the pipe open nor disturbs the next one.
   (sleep 5 && kill -9 -1) 3>&- &
   guard=$!
