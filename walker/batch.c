@@ -4,8 +4,6 @@
 #include "plan.h"
 #include "quick_walk.h"
 
-#define XD PW_BIT(63)
-
 /* Walks in flight. Fewer leave the memory idle, more fall out of the first-level cache. */
 #define GROUP 128
 
@@ -79,7 +77,7 @@ PW_INLINE void group_step(const struct pw_space *s, const struct pw_plan *plan, 
 		/* Masked first, so that the comparison almost never comes out otherwise. */
 		next = (next - s->window.base) & -down;
 		g->entry[i] = PW_HOST_BIG ? __builtin_bswap64(e) : e; /* as in the window */
-		g->fold[i] &= e ^ XD;
+		g->fold[i] &= e ^ X86_XD;
 		g->level[i] = (uint16_t)(g->level[i] - down);
 		self ^= (self ^ ((uintptr_t)host + (uintptr_t)next)) & -(uintptr_t)down;
 		if (PW_UNLIKELY(next >= s->window_reach))
@@ -97,7 +95,7 @@ static size_t group_end(const struct pw_space *s, const struct pw_plan *plan, co
 
 	for (unsigned i = 0; i < count; i++) {
 		uint64_t e = pw_peek(&pw_row_x86_64, g->at[i]), level = g->level[i];
-		uint64_t fold = g->fold[i] & (e ^ XD), low = plan->page[level].low;
+		uint64_t fold = g->fold[i] & (e ^ X86_XD), low = plan->page[level].low;
 		unsigned index = (unsigned)(fold << 1 | fold >> 63) & 15;
 		uint64_t good = plan->good[index] &
 				((e & plan->page[level].check) == plan->page[level].value);

@@ -123,15 +123,9 @@ PW_INLINE enum pw_status page_found(const struct pw_format *f, const struct pw_s
 	return PW_OK;
 }
 
-/* How entries are reached. */
-enum door {
-	DOOR_ANY,      /* windows, then the callback */
-	DOOR_CALLBACK, /* there is nothing else */
-};
-
 /* Reads the entry for va in d->table. False: no memory there. */
-PW_INLINE bool read_entry(const struct pw_format *f, const struct pw_space *s, enum door door,
-	unsigned level, pw_va va, struct descent *d)
+PW_INLINE bool read_entry(const struct pw_format *f, const struct pw_space *s, unsigned level,
+	pw_va va, struct descent *d)
 {
 	uint64_t index = pw_index_at(&f->level[level], va);
 	pw_pa at = d->table + index * f->entry_bytes;
@@ -143,28 +137,21 @@ PW_INLINE bool read_entry(const struct pw_format *f, const struct pw_space *s, e
 		d->entry_pa = 0;
 		return true;
 	}
-	if (PW_UNLIKELY(!(door == DOOR_CALLBACK
-				  ? s->memory->read_pte(s->memory->ctx, at, f->entry_bytes, &entry)
-				  : pw_load(f, s, at, &entry))))
+	if (PW_UNLIKELY(!pw_load(f, s, at, &entry)))
 		return false;
 	d->entry = entry;
 	d->entry_pa = at;
 	return true;
 }
 
-/* One level. True: d->table is the next table. False: the walk has ended with *status. */
-PW_INLINE bool step_down(const struct pw_format *f, const struct pw_space *s, enum door door,
-	unsigned level, pw_va va, pw_access access, struct descent *d, enum pw_status *status,
-	struct pw_result *r)
+/* d's entry, of this level. True: d->table is the next table. False: the walk ends with *status. */
+PW_INLINE bool follow(const struct pw_format *f, const struct pw_space *s, unsigned level, pw_va va,
+	pw_access access, struct descent *d, enum pw_status *status, struct pw_result *r)
 {
 	const struct pw_level *row = &f->level[level];
 	const struct pw_page *shape;
 	bool bad;
 
-	if (PW_UNLIKELY(!read_entry(f, s, door, level, va, d))) {
-		*status = end_without_page(s, va, access, PW_NO_MEMORY, (int)level, d, r);
-		return false;
-	}
 	if (PW_UNLIKELY(!pw_is_present(row, d->entry))) {
 		*status = end_without_page(s, va, access, PW_NOT_PRESENT, (int)level, d, r);
 		return false;
@@ -189,6 +176,17 @@ PW_INLINE bool step_down(const struct pw_format *f, const struct pw_space *s, en
 	return false;
 }
 
+/* One level, as above, with its entry yet to be read. */
+PW_INLINE bool step_down(const struct pw_format *f, const struct pw_space *s, unsigned level,
+	pw_va va, pw_access access, struct descent *d, enum pw_status *status, struct pw_result *r)
+{
+	if (PW_UNLIKELY(!read_entry(f, s, level, va, d))) {
+		*status = end_without_page(s, va, access, PW_NO_MEMORY, (int)level, d, r);
+		return false;
+	}
+	return follow(f, s, level, va, access, d, status, r);
+}
+
 PW_INLINE struct descent from_root(const struct pw_space *s)
 {
 	return (struct descent){.table = s->root, .and_fold = ~(uint64_t)0};
@@ -204,8 +202,8 @@ static PW_NOINLINE enum pw_status refuse_address(const struct pw_space *s, pw_va
 /* ---- The full path ---- */
 
 /* The loop is unrolled for constant rows, where the level count is known. */
-PW_INLINE enum pw_status in_full(const struct pw_format *f, const struct pw_space *s,
-	enum door door, pw_va va, pw_access access, struct pw_result *r)
+PW_INLINE enum pw_status in_full(const struct pw_format *f, const struct pw_space *s, pw_va va,
+	pw_access access, struct pw_result *r)
 {
 	struct descent d = from_root(s);
 	enum pw_status status = PW_OK;
@@ -214,7 +212,7 @@ PW_INLINE enum pw_status in_full(const struct pw_format *f, const struct pw_spac
 		return refuse_address(s, va, access, PW_NON_CANONICAL, r);
 #pragma GCC unroll 6
 	for (unsigned level = f->levels; level > 0; level--) {
-		if (!step_down(f, s, door, level - 1, va, access, &d, &status, r))
+		if (!step_down(f, s, level - 1, va, access, &d, &status, r))
 			break;
 	}
 	return status;
@@ -243,10 +241,67 @@ static enum pw_status identity(const struct pw_space *s, pw_va va, struct pw_res
 	return PW_OK;
 }
 
+/* The rest of a walk by callbacks, from an entry of this level on that has been read. */
+static PW_NOINLINE enum pw_status x86_64_from(const struct pw_space *s, unsigned level, pw_va va,
+	pw_access access, const struct descent *above, struct pw_result *r)
+{
+	struct descent d = *above;
+	enum pw_status status = PW_OK;
+
+	while (follow(&pw_row_x86_64, s, level, va, access, &d, &status, r)) {
+		level--;
+		if (!read_entry(&pw_row_x86_64, s, level, va, &d))
+			return end_without_page(s, va, access, PW_NO_MEMORY, (int)level, &d, r);
+	}
+	return status;
+}
+
+/*
+ * One comparison tells the usual entries; at others the walk goes on in full. XD is folded as its
+ * opposite, by AND like the others: what is kept over calls is little.
+ */
 static PW_SEPARATE enum pw_status x86_64_by_callback(
 	const struct pw_space *s, pw_va va, pw_access access, struct pw_result *r)
 {
-	return in_full(&pw_row_x86_64, s, DOOR_CALLBACK, va, access, r);
+	const struct pw_format *f = &pw_row_x86_64;
+	const struct pw_memory *memory = s->memory;
+	uint64_t fold = ~(uint64_t)0;
+	struct pw_quick q = {.at = 0};
+	pw_pa table = s->root;
+
+	if (PW_UNLIKELY(!pw_takes(f->extension, f->va_bits, va)))
+		return refuse_address(s, va, access, PW_NON_CANONICAL, r);
+#pragma GCC unroll 4
+	for (q.level = f->levels; q.level-- > 0;) {
+		pw_pa at = table + (pw_index_at(&f->level[q.level], va) << 3);
+		uint64_t entry;
+
+		if (PW_UNLIKELY(!memory->read_pte(memory->ctx, at, 8, &entry))) {
+			const struct descent d = {.entry = q.entry, .entry_pa = q.at};
+
+			return no_page(s, va, access, PW_NO_MEMORY, (int)q.level, &d, r);
+		}
+		q.entry = entry;
+		q.at = at;
+		if (q.level == 0 || (entry & (s->quick_reserved | X86_PS | X86_P)) != X86_P)
+			break;
+		fold &= entry ^ X86_XD;
+		table = entry & s->quick_address;
+	}
+	q.index = pw_quick_index(fold & q.entry, ~fold | q.entry);
+	if (PW_UNLIKELY(q.level > 0 || access > 63 || !pw_is_quick_page(s, &q, access))) {
+		const struct descent d = {.entry = q.entry,
+			.entry_pa = q.at,
+			.and_fold = fold,
+			.or_fold = ~fold & X86_XD};
+
+		if (!(q.entry & X86_P))
+			return no_page(s, va, access, PW_NOT_PRESENT, (int)q.level, &d, r);
+		return x86_64_from(s, q.level, va, access, &d, r);
+	}
+	q.level = 0;
+	put_page(s, &q, va, r);
+	return PW_OK;
 }
 
 /* A window that does not begin at address 0 costs the quick path a subtraction a level. */
@@ -256,13 +311,13 @@ static PW_SEPARATE enum pw_status x86_64_in_full(
 	if (s->window.base && access < 64 &&
 		pw_quick_walk(s, s->window.base, va, access, put_page, r))
 		return PW_OK;
-	return in_full(&pw_row_x86_64, s, DOOR_ANY, va, access, r);
+	return in_full(&pw_row_x86_64, s, va, access, r);
 }
 
 static PW_SEPARATE enum pw_status any_in_full(
 	const struct pw_space *s, pw_va va, pw_access access, struct pw_result *r)
 {
-	return in_full(s->format, s, DOOR_ANY, va, access, r);
+	return in_full(s->format, s, va, access, r);
 }
 
 /* Not inlined, so that the quick path needs no stack frame. */
@@ -329,7 +384,7 @@ enum pw_status pw_translate_trace(const struct pw_space *space, pw_va va, pw_acc
 	while (more && level-- > 0) {
 		pw_pa table = d.table;
 
-		more = step_down(f, space, DOOR_ANY, level, va, access, &d, &status, result);
+		more = step_down(f, space, level, va, access, &d, &status, result);
 		if (!more && result->status == PW_NO_MEMORY)
 			break;
 		steps[*count] = (struct pw_trace_step){.table = table,

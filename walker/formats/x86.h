@@ -19,6 +19,7 @@
 #define X86_D  PW_BIT(6)
 #define X86_PS PW_BIT(7)
 #define X86_G  PW_BIT(8)
+#define X86_XD PW_BIT(63)
 
 /* A page: PWT and PCD are bits 3 and 4; the PAT bit is 7 in a PTE and 12 in a larger page. */
 #define X86_PAGE(shift_, address_, reserved_, bits_, pat_, xd_)                                    \
