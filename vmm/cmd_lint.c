@@ -149,7 +149,7 @@ static int run(const struct cmd *cmd, int argc, char **argv)
 
 	if (status != ARGS_RUN)
 		return status;
-	status = target_open(&target, &args.space, args.source);
+	status = target_open(&target, &args.space, NULL, args.source);
 	if (status != EXIT_DATA)
 		return status;
 	status = report(&args, &target);

@@ -92,12 +92,11 @@ static const struct argp argp = {
 	.children = children,
 };
 
-static int list(
-	const struct maps_args *args, const struct target *target, const struct pw_space *stage2)
+static int list(const struct maps_args *args, const struct target *target)
 {
 	return listing_print(&(struct listing){
 		.space = &target->space,
-		.stage2 = stage2,
+		.stage2 = target->stage2,
 		.first = args->first,
 		.last = args->last,
 		.memory_bytes = target->source.last - target->source.base,
@@ -110,18 +109,15 @@ static int list(
 static int run(const struct cmd *cmd, int argc, char **argv)
 {
 	struct maps_args args = {0};
-	struct pw_space stage2;
 	struct target target;
 	int status = args_parse(cmd, argc, argv, &args);
 
 	if (status != ARGS_RUN)
 		return status;
-	status = target_open(&target, &args.space, args.source);
+	status = target_open(&target, &args.space, &args.nested, args.source);
 	if (status != EXIT_DATA)
 		return status;
-	status = nested_args_make(&args.nested, &target.source.memory, &stage2);
-	if (status == EXIT_DATA)
-		status = list(&args, &target, args.nested.format != NULL ? &stage2 : NULL);
+	status = list(&args, &target);
 	target_close(&target);
 	return status;
 }

@@ -24,6 +24,7 @@ enum {
 struct read_args {
 	struct common_args common;
 	struct space_args space;
+	struct nested_args nested;
 	const char *source;
 	const char *address, *length;
 	pw_va va;
@@ -66,7 +67,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &args->space;
-		state->child_inputs[1] = &args->common;
+		state->child_inputs[1] = &args->nested;
+		state->child_inputs[2] = &args->common;
 		return 0;
 	case KEY_PARTIAL:
 		args->partial = true;
@@ -83,7 +85,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp_option options[] = {
 	{"partial", KEY_PARTIAL, NULL, 0, "Print what can be read, and say what cannot", 0}, {0}};
 static const struct argp_child children[] = {
-	{&space_argp, 0, NULL, 0}, {&common_argp, 0, NULL, 0}, {0}};
+	{&space_argp, 0, NULL, 0}, {&nested_argp, 0, NULL, 0}, {&common_argp, 0, NULL, 0}, {0}};
 static const struct argp argp = {
 	.options = options,
 	.parser = parse,
@@ -98,7 +100,7 @@ static bool is_readable(const struct target *target, const struct read_args *arg
 {
 	struct stretch_walk walk = stretch_begin(target, args->va, args->bytes);
 	struct stretch stretch;
-	char text[TRANSLATION_TEXT_BYTES];
+	char text[STRETCH_TEXT_BYTES];
 
 	for (uint64_t i = 0; stretch_next(&walk, &stretch); i++) {
 		if (stretch.data == NULL) {
@@ -117,7 +119,7 @@ static bool is_readable(const struct target *target, const struct read_args *arg
 
 static void print_gap(const struct stretch *gap, bool json)
 {
-	char text[TRANSLATION_TEXT_BYTES];
+	char text[STRETCH_TEXT_BYTES];
 
 	if (json)
 		output_record(stretch_record(gap));
@@ -156,7 +158,7 @@ static int run(const struct cmd *cmd, int argc, char **argv)
 
 	if (status != ARGS_RUN)
 		return status;
-	status = target_open(&target, &args.space, args.source);
+	status = target_open(&target, &args.space, &args.nested, args.source);
 	if (status != EXIT_DATA)
 		return status;
 	if (args.partial || is_readable(&target, &args))

@@ -199,24 +199,20 @@ static int run(const struct cmd *cmd, int argc, char **argv)
 {
 	struct translate_args args = {0};
 	struct job job = {0};
-	struct pw_space stage2;
 	struct target target;
 	int status = args_parse(cmd, argc, argv, &args);
 
 	if (status != ARGS_RUN)
 		return status;
-	job = (struct job){.space = &target.space,
-		.stage2 = args.nested.format != NULL ? &stage2 : NULL,
-		.json = args.common.json};
+	job = (struct job){.space = &target.space, .json = args.common.json};
 	job.access = access_args_resolve(&args.access, &args.space);
 	if (job.access == 0)
 		return EXIT_USAGE;
-	status = target_open(&target, &args.space, args.source);
+	status = target_open(&target, &args.space, &args.nested, args.source);
 	if (status != EXIT_DATA)
 		return status;
-	status = nested_args_make(&args.nested, &target.source.memory, &stage2);
-	if (status == EXIT_DATA)
-		status = args.from_stdin ? answer_stdin(&job) : answer_arguments(&job, &args);
+	job.stage2 = target.stage2;
+	status = args.from_stdin ? answer_stdin(&job) : answer_arguments(&job, &args);
 	target_close(&target);
 	return status;
 }

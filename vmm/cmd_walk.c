@@ -86,7 +86,7 @@ static int run(const struct cmd *cmd, int argc, char **argv)
 	access = access_args_resolve(&args.access, &args.space);
 	if (access == 0)
 		return EXIT_USAGE;
-	status = target_open(&target, &args.space, args.source);
+	status = target_open(&target, &args.space, NULL, args.source);
 	if (status != EXIT_DATA)
 		return status;
 	translation_make(&translation, &target.space, args.va, access);

@@ -34,7 +34,7 @@ static uint64_t to_canonical(const struct pw_space *space, pw_va va)
 	return UINT64_MAX - va + 1; /* 0 only for va = 0, which every low half has */
 }
 
-/* What cannot be read, as far as one entry or one rule says. */
+/* What cannot be read, as far as one entry or one rule of one stage says. */
 static uint64_t gap_bytes(const struct pw_space *space, const struct pw_result *result)
 {
 	const struct pw_level *level;
@@ -45,37 +45,69 @@ static uint64_t gap_bytes(const struct pw_space *space, const struct pw_result *
 	return to_block_end(result->va, UINT64_C(1) << level->shift);
 }
 
-/* A page: its data may begin or end inside it, if the source does. */
-static uint64_t page_bytes(
-	const struct source *source, const struct pw_result *result, bool *is_there)
+/* The same of both stages: at most one page of stage 1, or what one of its entries would map. */
+static uint64_t nested_gap_bytes(const struct target *target, const struct pw_nested_result *result)
 {
-	uint64_t bytes = to_block_end(result->va, result->page_size);
+	const struct pw_level *level = target->space.format->level;
+	struct pw_result stage2 = result->stage2;
+	uint64_t page, hole;
+
+	if (result->stage == 1)
+		return gap_bytes(&target->space, &result->stage1);
+	if (result->level >= 0)
+		return to_block_end(result->va, UINT64_C(1) << level[result->level].shift);
+	stage2.va = result->gpa;
+	page = to_block_end(result->va, result->stage1.page_size);
+	hole = gap_bytes(target->stage2, &stage2);
+	return hole != 0 && hole < page ? hole : page;
+}
+
+/* A page, from its data at `pa` on: they may begin or end inside it, if the source does. */
+static void look_at_page(struct stretch *stretch, pw_pa pa, uint64_t page_size)
+{
+	const struct source *source = &stretch->target->source;
 	uint64_t rest;
 
-	*is_there = source_bytes(source, result->pa, 1) != NULL;
-	if (*is_there)
-		rest = source->last - result->pa + 1;
+	stretch->bytes = to_block_end(stretch->first, page_size);
+	stretch->data = source_bytes(source, pa, 1);
+	if (stretch->data != NULL)
+		rest = source->last - pa + 1;
 	else
-		rest = source->base - result->pa; /* wraps to a large number behind the source */
-	return rest != 0 && rest < bytes ? rest : bytes;
+		rest = source->base - pa; /* wraps to a large number behind the source */
+	if (rest != 0 && rest < stretch->bytes)
+		stretch->bytes = rest;
+}
+
+static void look_through_two(struct stretch *stretch)
+{
+	const struct target *target = stretch->target;
+	struct pw_nested_result *result = &stretch->nested;
+
+	(void)!pw_nested_translate(
+		&target->space, target->stage2, stretch->first, PW_ACCESS_ANY, result);
+	if (result->status == PW_OK)
+		look_at_page(stretch, result->pa, result->page_size);
+	else
+		stretch->bytes = nested_gap_bytes(target, result);
 }
 
 /* The stretch at `va`, not yet cut to what is asked for. */
 static void look(const struct target *target, pw_va va, struct stretch *stretch)
 {
 	const struct pw_result *result = &stretch->translation.result;
-	bool is_there;
 
-	translation_make(&stretch->translation, &target->space, va, PW_ACCESS_ANY);
+	stretch->target = target;
 	stretch->first = va;
 	stretch->data = NULL;
-	if (result->status != PW_OK) {
-		stretch->bytes = gap_bytes(&target->space, result);
+	if (target->stage2 != NULL) {
+		look_through_two(stretch);
 		return;
 	}
-	stretch->bytes = page_bytes(&target->source, result, &is_there);
-	if (is_there)
-		stretch->data = source_bytes(&target->source, result->pa, 1);
+	translation_make(&stretch->translation, &target->space, va, PW_ACCESS_ANY);
+	if (result->status == PW_OK)
+		look_at_page(stretch, result->pa, result->page_size);
+	else
+		stretch->bytes = gap_bytes(&target->space, result);
 }
 
 static bool take(struct stretch_walk *walk, struct stretch *stretch)
@@ -92,7 +124,12 @@ static bool take(struct stretch_walk *walk, struct stretch *stretch)
 
 static bool is_same_reason(const struct stretch *a, const struct stretch *b)
 {
-	return b->data == NULL && a->translation.result.status == b->translation.result.status;
+	if (b->data != NULL)
+		return false;
+	if (a->target->stage2 != NULL)
+		return a->nested.status == b->nested.status && a->nested.stage == b->nested.stage &&
+		       a->nested.during == b->nested.during;
+	return a->translation.result.status == b->translation.result.status;
 }
 
 bool stretch_next(struct stretch_walk *walk, struct stretch *stretch)
@@ -115,38 +152,76 @@ bool stretch_next(struct stretch_walk *walk, struct stretch *stretch)
 	return true;
 }
 
-const char *stretch_text(const struct stretch *stretch, char *text, size_t size)
+/* The page's data are not in the source; where they would be. */
+static bool is_without_data(const struct stretch *stretch, pw_pa *pa)
 {
 	const struct pw_result *result = &stretch->translation.result;
-	pw_va last = stretch->first + (stretch->bytes - 1);
-	char reason[TRANSLATION_TEXT_BYTES * 3 / 4];
+	bool nested = stretch->target->stage2 != NULL;
 
-	if (result->status == PW_OK)
+	*pa = nested ? stretch->nested.pa : result->pa;
+	return (nested ? stretch->nested.status : result->status) == PW_OK;
+}
+
+static const char *reason_text(const struct stretch *stretch, char *text, size_t size)
+{
+	const struct translation *t = &stretch->translation;
+	bool nested = stretch->target->stage2 != NULL;
+	char reason[STRETCH_TEXT_BYTES - 80];
+
+	if (nested)
+		(void)pw_nested_explain(&stretch->nested, reason, sizeof reason);
+	else
+		(void)translation_reason(t, reason, sizeof reason);
+	(void)snprintf(text, size, "%s: %s",
+		pw_status_name(nested ? stretch->nested.status : t->result.status), reason);
+	return text;
+}
+
+const char *stretch_text(const struct stretch *stretch, char *text, size_t size)
+{
+	pw_va last = stretch->first + (stretch->bytes - 1);
+	char reason[STRETCH_TEXT_BYTES - 60];
+	pw_pa pa;
+
+	if (is_without_data(stretch, &pa))
 		(void)snprintf(text, size,
 			"0x%" PRIx64 " to 0x%" PRIx64 ": %s: the page's data at 0x%" PRIx64
 			" are not in the source",
-			stretch->first, last, pw_status_name(PW_NO_MEMORY), result->pa);
+			stretch->first, last, pw_status_name(PW_NO_MEMORY), pa);
 	else
-		(void)snprintf(text, size, "0x%" PRIx64 " to 0x%" PRIx64 ": %s: %s", stretch->first,
-			last, pw_status_name(result->status),
-			translation_reason(&stretch->translation, reason, sizeof reason));
+		(void)snprintf(text, size, "0x%" PRIx64 " to 0x%" PRIx64 ": %s", stretch->first,
+			last, reason_text(stretch, reason, sizeof reason));
 	return text;
+}
+
+/* A page whose data are not in the source. */
+static json_t *page_record(const struct stretch *stretch, pw_pa pa)
+{
+	bool nested = stretch->target->stage2 != NULL;
+	int level = nested ? stretch->nested.stage1.level : stretch->translation.result.level;
+	json_t *record = json_object();
+
+	field_address(record, "va", stretch->first);
+	field_string(record, "status", pw_status_name(PW_NO_MEMORY));
+	field_number(record, "level", (uint64_t)level);
+	field_address(record, "pa", pa);
+	if (nested)
+		field_address(record, "gpa", stretch->nested.gpa);
+	return record;
 }
 
 json_t *stretch_record(const struct stretch *stretch)
 {
-	const struct pw_result *result = &stretch->translation.result;
+	const struct target *target = stretch->target;
 	json_t *record;
+	pw_pa pa;
 
-	if (result->status == PW_OK) {
-		record = json_object();
-		field_address(record, "va", stretch->first);
-		field_string(record, "status", pw_status_name(PW_NO_MEMORY));
-		field_number(record, "level", (uint64_t)result->level);
-		field_address(record, "pa", result->pa);
-	} else {
+	if (is_without_data(stretch, &pa))
+		record = page_record(stretch, pa);
+	else if (target->stage2 != NULL)
+		record = nested_record(&target->space, target->stage2, &stretch->nested);
+	else
 		record = translation_record(&stretch->translation);
-	}
 	field_address(record, "last", stretch->first + (stretch->bytes - 1));
 	return record;
 }

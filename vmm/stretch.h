@@ -7,15 +7,21 @@
 
 #include <jansson.h>
 
+#include "nested_answer.h"
 #include "target.h"
 #include "translation.h"
 
 struct stretch {
+	const struct target *target;
 	pw_va first;
 	uint64_t bytes;
 	const uint8_t *data;            /* NULL: it cannot be read */
-	struct translation translation; /* of `first` */
+	struct translation translation; /* of `first`, if there is one stage */
+	struct pw_nested_result nested; /* of `first`, if there are two */
 };
+
+/* Long enough for stretch_text(). */
+#define STRETCH_TEXT_BYTES 480
 
 struct stretch_walk {
 	const struct target *target;

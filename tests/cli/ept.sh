@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# ept, npt, lint and --nested: tables built from a map, read back, judged and walked under.
+# ept, npt and lint: tables built from a map, read back, judged and walked under.
 set -eu
 . "$(dirname "$0")/common.sh"
 . "$here/images.sh"
@@ -16,38 +16,6 @@ grep -v -- --x guest.map >npt.map
 make_guest
 make_ept_4
 make_loops
-
-# A guest in its hypervisor's memory: tables of the guest at 0x1000 on, EPT at 0x20000, NPT at
-# 0x28000. Guest-physical 0 to 2 MiB is itself, but for the pages at 0x6000 to 0x8000.
-blank nested.img 0x30000
-entry nested.img 0x1000 0 0x2067
-entry nested.img 0x2000 0 0x3067
-entry nested.img 0x3000 0 0x4067
-entry nested.img 0x4000 1 0x5067
-entry nested.img 0x4000 2 0x6067
-entry nested.img 0x4000 3 0x7067
-entry nested.img 0x4000 4 0x8067
-entry nested.img 0x20000 0 0x21007
-entry nested.img 0x21000 0 0x22007
-entry nested.img 0x22000 0 0x23007
-fill nested.img 0x23000 48 $((0x37)) $((0x1000))
-entry nested.img 0x23000 5 0x9033          # no execution
-entry nested.img 0x23000 6 0x6031          # read-only
-entry nested.img 0x23000 7 0               # not there
-entry nested.img 0x23000 8 0x8032          # misconfigured
-entry nested.img 0x28000 0 0x29007
-entry nested.img 0x29000 0 0x2a007
-entry nested.img 0x2a000 0 0x2b007
-fill nested.img 0x2b000 48 $((0x7)) $((0x1000))
-entry nested.img 0x2b000 4 0x4005          # the guest's last table is read-only
-# EPT once more, at 0x2c000: what the rules of --nested decide.
-entry nested.img 0x2c000 0 0x2d407
-entry nested.img 0x2d000 0 0x2e407
-entry nested.img 0x2e000 0 0x2f407
-fill nested.img 0x2f000 48 $((0x37)) $((0x1000))
-entry nested.img 0x2f000 4 0x4031          # the guest's last table is read-only
-entry nested.img 0x2f000 5 0x5431          # execution from user-mode addresses alone, with MBEC
-entry nested.img 0x2f000 6 0x6034          # execute-only
 
 transcript "$here/ept.expected"
 
@@ -134,29 +102,5 @@ for bits in 36 52; do
   names "--base 0x" "... names it"
 done
 expect 2 "six levels" pagewalk ept --levels 6 -o ept.img guest.map
-expect 2 "--nested without a root" pagewalk translate --cr3 0x1000 --nested ept-4 ept.img 0
-expect 2 "--nested of a first stage" \
-  pagewalk translate --cr3 0x1000 --nested x86-64:0x1000 ept.img 0
-names "second stage" "... says what is wanted"
-expect 2 "--nested with a crooked root" \
-  pagewalk translate --cr3 0x1000 --nested ept-4:0x1001 ept.img 0
-for option in no-2m no-ad no-execute-only mbec advanced shadow-stack; do
-  expect 2 "--nested-$option under NPT" \
-    pagewalk translate --cr3 0x1000 --nested npt-4:0x28000 --nested-$option nested.img 0
-  names "--nested-$option is for EPT only" "... says so"
-done
-for option in no-nxe smep gmet; do
-  expect 2 "--nested-$option under EPT" \
-    pagewalk maps --cr3 0x1000 --nested ept-4:0x20000 --nested-$option nested.img
-  names "--nested-$option is for NPT only" "... says so"
-done
-expect 2 "--nested-no-1g of RISC-V" pagewalk maps --format riscv-sv39 --root 0x1000 \
-  --nested riscv-sv39x4:0x4000 --nested-no-1g nested.img
-expect 2 "a rule without --nested" pagewalk maps --cr3 0x1000 --nested-no-1g nested.img
-names "needs --nested" "... says so"
-expect 2 "--nested-maxphyaddr that is none" pagewalk maps --cr3 0x1000 \
-  --nested ept-4:0x20000 --nested-maxphyaddr 11 nested.img
-expect 2 "maps: --nested with a crooked root" \
-  pagewalk maps --cr3 0x1000 --nested ept-4:0x1001 ept.img
 
 finish

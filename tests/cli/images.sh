@@ -135,3 +135,37 @@ make_riscv() { # sv32: entries of 4 bytes; sv39 and sv39x4: the root's index 0 i
   entry riscv-sv32.img 0x1000 0 0x801 4
   entry riscv-sv32.img 0x2000 1 0xcf7 4
 }
+
+# make_nested: nested.img, a guest in its hypervisor's memory. Its tables stand at 0x1000 on, EPT at
+# 0x20000, NPT at 0x28000. Guest-physical addresses are the machine's, but for those said.
+make_nested() {
+  blank nested.img 0x30000
+  entry nested.img 0x1000 0 0x2067
+  entry nested.img 0x2000 0 0x3067
+  entry nested.img 0x3000 0 0x4067
+  entry nested.img 0x4000 1 0x5067
+  entry nested.img 0x4000 2 0x6067
+  entry nested.img 0x4000 3 0x7067
+  entry nested.img 0x4000 4 0x8067
+  entry nested.img 0x20000 0 0x21007
+  entry nested.img 0x21000 0 0x22007
+  entry nested.img 0x22000 0 0x23007
+  fill nested.img 0x23000 48 $((0x37)) $((0x1000))
+  entry nested.img 0x23000 5 0x9033          # no execution
+  entry nested.img 0x23000 6 0x6031          # read-only
+  entry nested.img 0x23000 7 0               # not there
+  entry nested.img 0x23000 8 0x8032          # misconfigured
+  entry nested.img 0x28000 0 0x29007
+  entry nested.img 0x29000 0 0x2a007
+  entry nested.img 0x2a000 0 0x2b007
+  fill nested.img 0x2b000 48 $((0x7)) $((0x1000))
+  entry nested.img 0x2b000 4 0x4005          # the guest's last table is read-only
+  # EPT once more, at 0x2c000: what the rules of --nested decide.
+  entry nested.img 0x2c000 0 0x2d407
+  entry nested.img 0x2d000 0 0x2e407
+  entry nested.img 0x2e000 0 0x2f407
+  fill nested.img 0x2f000 48 $((0x37)) $((0x1000))
+  entry nested.img 0x2f000 4 0x4031          # the guest's last table is read-only
+  entry nested.img 0x2f000 5 0x5431          # execution from user-mode addresses alone, with MBEC
+  entry nested.img 0x2f000 6 0x6034          # execute-only
+}
