@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* pagewalk ept, pagewalk npt: second-stage tables for a described memory map, as an image. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -203,8 +204,18 @@ static void end(struct build *build)
 }
 
 /* What pw_map() says, as a complaint about the line. */
-static const char *reason_of(const struct build *build, enum pw_status status)
+static const char *reason_of(const struct build *build, const struct memory_range *range,
+	enum pw_status status, char *text, size_t size)
 {
+	struct pw_refusal reason;
+
+	if (pw_why_refused(&build->space, range->first, range->last - range->first + 1,
+		    range->rights, &reason) == PW_E_RIGHTS) {
+		int length = snprintf(text, size, "has rights or a type that cannot be had: ");
+
+		(void)pw_refusal_text(&build->space, &reason, text + length, size - (size_t)length);
+		return text;
+	}
 	switch (status) {
 	case PW_E_EXISTS:
 		return "overlaps an earlier range";
@@ -212,10 +223,6 @@ static const char *reason_of(const struct build *build, enum pw_status status)
 		return "does not begin and end at 4 KiB pages";
 	case PW_E_RANGE:
 		return "reaches beyond what guest-physical or physical addresses can be";
-	case PW_E_RIGHTS:
-		return build->args->npt ? "has rights or a memory type that NPT cannot express"
-					: "has rights that EPT cannot express (write without read, "
-					  "or none at all)";
 	case PW_E_NO_TABLES:
 		return "takes more tables than an image can hold";
 	default:
@@ -227,6 +234,7 @@ static int map_all(struct build *build, const struct memory_map *map)
 {
 	for (size_t i = 0; i < map->count; i++) {
 		const struct memory_range *range = &map->ranges[i];
+		char text[200];
 		uint64_t size = range->last - range->first + 1;
 		enum pw_status status = size ? pw_map(&build->space, range->first, range->host,
 						       size, range->rights, NULL)
@@ -235,7 +243,8 @@ static int map_all(struct build *build, const struct memory_map *map)
 		if (status == PW_OK)
 			continue;
 		memory_map_complain(map, range, "the range 0x%" PRIx64 " 0x%" PRIx64 " %s",
-			range->first, range->last, reason_of(build, status));
+			range->first, range->last,
+			reason_of(build, range, status, text, sizeof text));
 		return EXIT_USAGE;
 	}
 	return EXIT_DATA;

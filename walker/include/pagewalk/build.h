@@ -157,7 +157,7 @@ PW_API PW_NODISCARD enum pw_status pw_root_grow(const struct pw_space *space,
  * PW_E_RIGHTS: the format cannot express the rights, the memory type, PW_IPAT, the software value
  * or PW_GLOBAL; or a table entry on the way denies the rights (x86 W or U clear, XD set) and serves
  * addresses outside the range too, whose rights must not change. Where it serves the range alone it
- * is made to grant them.
+ * is made to grant them. pw_why_refused() tells which of these it is.
  */
 PW_API PW_NODISCARD enum pw_status pw_map(const struct pw_space *space, pw_va va, pw_pa pa,
 	uint64_t size, pw_rights rights, struct pw_flush *flush);

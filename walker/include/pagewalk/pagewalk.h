@@ -15,6 +15,7 @@
 #include <pagewalk/memory.h>
 #include <pagewalk/mtrr.h>
 #include <pagewalk/nested.h>
+#include <pagewalk/refusal.h>
 #include <pagewalk/regions.h>
 #include <pagewalk/resize.h>
 #include <pagewalk/shadow.h>
