@@ -231,5 +231,7 @@ enum pw_status pw_space_init_npt(struct pw_space *space, const struct pw_npt_sta
 		space->reserved_page[i] &= ~state->encryption_mask;
 	}
 	space->address_clear = state->encryption_mask;
+	if (space->address_clear)
+		space->engine = PW_ENGINE_ANY; /* the quick walk takes addresses as they stand */
 	return PW_OK;
 }
