@@ -16,7 +16,7 @@
 #define PRESENT UINT64_C(0x27) /* P, W, U, A */
 #define LARGE   UINT64_C(0x80)
 
-/* 16 MiB in 4 KiB pages, 1 GiB in 2 MiB pages, and where is built. */
+/* 16 MiB in 4 KiB pages, 1 GiB in 2 MiB pages, and where is built. Stage 2: 1 GiB as it is. */
 #define SMALL_VA UINT64_C(0x40000000)
 #define LARGE_VA UINT64_C(0x80000000)
 #define BUILD_VA UINT64_C(0x7f0000000000)
@@ -26,12 +26,13 @@ struct bench {
 	unsigned used;
 	struct pw_window window;
 	struct pw_memory windows, callbacks;
-	struct pw_space space, through_callbacks;
+	struct pw_space space, through_callbacks, stage2[2]; /* EPT, NPT */
 	struct pw_flush flush;
 	struct pw_flush_range range[8];
 	struct pw_freed_table freed[TABLES];
 	pw_va va[PAGES];
 	struct pw_hit hit[PAGES];
+	struct pw_nested_hit nested_hit[PAGES];
 	_Alignas(16) char scratch[PW_REGIONS_SCRATCH(2 * TABLES)];
 	char buffer[8 * TABLE];
 	unsigned wrong;
@@ -112,6 +113,44 @@ static void translate_hole_callbacks(struct bench *b)
 {
 	translate(b, &b->through_callbacks, SMALL_VA + (UINT64_C(1) << 25), PW_ACCESS_READ,
 		PW_NOT_PRESENT);
+}
+
+static void nested(struct bench *b, const struct pw_space *stage2, pw_va va, enum pw_status wanted)
+{
+	struct pw_nested_result result;
+
+	for (unsigned i = 0; i < PAGES; i++) {
+		pw_va at = va + (i % 64) * (TABLE + 8);
+
+		b->wrong += pw_nested_translate(&b->space, stage2, at, PW_ACCESS_READ, &result) !=
+			    wanted;
+	}
+}
+
+static void nested_4k_ept(struct bench *b)
+{
+	nested(b, &b->stage2[0], SMALL_VA, PW_OK);
+}
+
+static void nested_2m_ept(struct bench *b)
+{
+	nested(b, &b->stage2[0], LARGE_VA, PW_OK);
+}
+
+static void nested_hole_ept(struct bench *b)
+{
+	nested(b, &b->stage2[0], SMALL_VA + (UINT64_C(1) << 25), PW_NOT_PRESENT);
+}
+
+static void nested_4k_npt(struct bench *b)
+{
+	nested(b, &b->stage2[1], SMALL_VA, PW_OK);
+}
+
+static void nested_batch(struct bench *b)
+{
+	b->wrong += pw_nested_translate_batch(&b->space, &b->stage2[0], b->va, PAGES,
+			    PW_ACCESS_READ, b->nested_hit) != PAGES;
 }
 
 static void batch(struct bench *b)
@@ -220,6 +259,11 @@ static const struct path {
 	{"translate-4k-callbacks", NULL, translate_4k_callbacks, PAGES},
 	{"translate-hole-callbacks", NULL, translate_hole_callbacks, PAGES},
 	{"batch-4k", NULL, batch, PAGES},
+	{"nested-4k-ept", NULL, nested_4k_ept, PAGES},
+	{"nested-2m-ept", NULL, nested_2m_ept, PAGES},
+	{"nested-hole-ept", NULL, nested_hole_ept, PAGES},
+	{"nested-4k-npt", NULL, nested_4k_npt, PAGES},
+	{"nested-batch-4k-ept", NULL, nested_batch, PAGES},
 	{"regions-4k", NULL, regions, PAGES},
 	{"regions-4k-fill", NULL, regions_at_once, PAGES},
 	{"walk-4k", NULL, walk, PAGES},
@@ -284,6 +328,21 @@ static void make_tables(struct bench *b)
 		b->va[i] = SMALL_VA + (uint64_t)(i * 2654435761u % PAGES) * TABLE + i % ENTRIES * 8;
 }
 
+/* Of what is in memory the first GiB, in 2 MiB pages. `bits`: of an entry of a table, of a page. */
+static bool make_stage2(struct bench *b, struct pw_space *space, const struct pw_format *format,
+	uint64_t table_bits, uint64_t page_bits)
+{
+	uint64_t(*t)[ENTRIES] = &b->memory[b->used];
+	pw_pa root = (pw_pa)b->used * TABLE;
+
+	t[0][0] = (root + TABLE) | table_bits;
+	t[1][0] = (root + 2 * TABLE) | table_bits;
+	for (unsigned i = 0; i < ENTRIES; i++)
+		t[2][i] = (uint64_t)i << 21 | page_bits | LARGE;
+	b->used += 3;
+	return pw_space_init(space, format, root, &b->windows) == PW_OK;
+}
+
 static bool make_spaces(struct bench *b)
 {
 	b->window = (struct pw_window){.size = sizeof b->memory, .host = b->memory};
@@ -299,7 +358,9 @@ static bool make_spaces(struct bench *b)
 	b->flush.range_max = sizeof b->range / sizeof b->range[0];
 	b->flush.freed = b->freed;
 	b->flush.freed_max = TABLES;
-	return pw_space_init(&b->space, &pw_format_x86_64, 0, &b->windows) == PW_OK &&
+	return make_stage2(b, &b->stage2[0], &pw_format_ept_4, 7, 0x37) && /* write back */
+	       make_stage2(b, &b->stage2[1], &pw_format_npt_4, PRESENT, PRESENT) &&
+	       pw_space_init(&b->space, &pw_format_x86_64, 0, &b->windows) == PW_OK &&
 	       pw_space_init(&b->through_callbacks, &pw_format_x86_64, 0, &b->callbacks) == PW_OK;
 }
 
