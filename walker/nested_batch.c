@@ -55,29 +55,31 @@ PW_INLINE void group_step(const struct pw_space *one, const struct pw_space *two
 
 /* The page's entry, which is loaded here and nowhere else, and what stage 2 makes of it. */
 PW_INLINE bool group_page(const struct pw_space *one, const struct pw_space *two,
-	const struct under *u, pw_access access, pw_va va, const struct group *g, unsigned i,
+	const struct under *u, const struct need *need, pw_va va, const struct group *g, unsigned i,
 	struct pw_nested_hit *hit)
 {
 	struct nested_page from = {.level = g->level[i]}, to;
-	uint64_t e = peek(u->host, g->at[i]);
+	uint64_t e = peek(u->host, g->at[i]), bad;
+	struct nested_grant grant;
 
 	/* Where a page stood a moment ago there may be a table now. */
-	if (PW_UNLIKELY(from.level && !(e & PS)) ||
-		PW_UNLIKELY(
-			(g->or_fold[i] & one->quick_reserved) | (e & one->quick_page[from.level])))
+	if (PW_UNLIKELY(from.level && !(e & PS)))
 		return false;
 	from.entry = e;
-	from.and_fold = g->and_fold[i] & e;
-	from.or_fold = g->or_fold[i] | e;
+	from.index = guest_index(g->and_fold[i], g->or_fold[i], e);
 	from.offset = PW_LOW(12 + 9 * from.level);
 	from.pa = (e & one->quick_address & ~from.offset) | (va & from.offset);
-	if (!is_allowed(one, &from, access) || !has_flags(two, access, &from) ||
-		!second(u, two, from.pa, &to) || !is_allowed(two, &to, by_nobody(access)))
+	bad = guest_refuses(one, need, g->and_fold[i], g->or_fold[i], &from);
+	if (PW_UNLIKELY(!second_2m(u, two, from.pa, &to, &bad)) &&
+		!pw_nested_aside(two, from.pa, 0, &to))
+		return false;
+	grant = pw_nested_grant(one, two, &from, &to);
+	if (PW_UNLIKELY(bad | (~grant.both & need->grant)))
 		return false;
 	hit->gpa = from.pa;
 	hit->pa = to.pa;
 	hit->page_size = (from.offset < to.offset ? from.offset : to.offset) + 1;
-	pw_nested_put_hit_head(hit, pw_nested_grant(one, two, &from, &to));
+	pw_nested_put_hit_head(hit, grant.both);
 	return true;
 }
 
@@ -85,8 +87,9 @@ PW_INLINE bool group_page(const struct pw_space *one, const struct pw_space *two
 static size_t walk_group(const struct pw_space *one, const struct pw_space *two, const pw_va *va,
 	unsigned count, pw_access access, struct pw_nested_hit *hits)
 {
-	struct under u = under(two, two->window.base, access);
-	bool together = find_tables(&u, one->root);
+	struct under u = under(two, two->engine == PW_ENGINE_EPT_4, two->window.base, access);
+	const struct need need = needed(two, access);
+	bool together = find_tables(&u, two, one->root);
 	struct group g;
 	size_t done = 0;
 
@@ -100,7 +103,7 @@ static size_t walk_group(const struct pw_space *one, const struct pw_space *two,
 	}
 	for (unsigned i = 0; i < count; i++) {
 		if (PW_LIKELY(together && g.level[i] != ALONE &&
-			      group_page(one, two, &u, access, va[i], &g, i, &hits[i])))
+			      group_page(one, two, &u, &need, va[i], &g, i, &hits[i])))
 			done++;
 		else
 			hits[i].status = PW_UNSTABLE;

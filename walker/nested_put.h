@@ -12,8 +12,8 @@ struct nested_page {
 	pw_pa pa;       /* of the byte asked for */
 	pw_pa entry_pa; /* of its entry */
 	uint64_t entry;
-	uint64_t offset;            /* its size, less one */
-	uint64_t and_fold, or_fold; /* with the page's entry */
+	uint64_t offset; /* its size, less one */
+	uint64_t index;  /* of the rights of all entries, into the space's quick tables */
 	unsigned level;
 };
 
@@ -66,50 +66,67 @@ PW_INLINE void pw_nested_put_page(
 	pw_put_tail(r, page->level, key, tail);
 }
 
+/*
+ * The same word of an EPT page, but for the rights, by bits 3 to 9 of its entry: the memory type
+ * and IPAT, PS, A, D.
+ */
+#define PW_EPT_LOOK(i)                                                                             \
+	((uint64_t)(PW_RESULT_ENTRY | ((i)&32 ? PW_RESULT_ACCESSED : 0) |                          \
+		    ((i)&64 ? PW_RESULT_DIRTY : 0) | ((i)&15) << 8)                                \
+		<< 32)
+#define PW_EPT_LOOKS_4(i)                                                                          \
+	PW_EPT_LOOK(i), PW_EPT_LOOK((i) + 1), PW_EPT_LOOK((i) + 2), PW_EPT_LOOK((i) + 3)
+#define PW_EPT_LOOKS_16(i)                                                                         \
+	PW_EPT_LOOKS_4(i), PW_EPT_LOOKS_4((i) + 4), PW_EPT_LOOKS_4((i) + 8),                       \
+		PW_EPT_LOOKS_4((i) + 12)
+
+static const uint64_t pw_ept_looks[128] = {PW_EPT_LOOKS_16(0), PW_EPT_LOOKS_16(16),
+	PW_EPT_LOOKS_16(32), PW_EPT_LOOKS_16(48), PW_EPT_LOOKS_16(64), PW_EPT_LOOKS_16(80),
+	PW_EPT_LOOKS_16(96), PW_EPT_LOOKS_16(112)};
+_Static_assert(EPT_A == 32 << 3 && EPT_D == 64 << 3, "what bits 5 and 6 of the index are");
+
 /* The second word of a stage-2 result's tail, but for the rights. NPT ignores G. */
-PW_INLINE uint64_t pw_nested_look(const struct pw_space *s, const struct nested_page *page)
+PW_INLINE uint64_t pw_nested_look(bool ept, const struct nested_page *page)
 {
 	const uint64_t global = (uint64_t)PW_RESULT_GLOBAL << 32;
 
-	if (s->engine == PW_ENGINE_NPT_4)
-		return pw_look(page->level, page->entry) & ~global;
-	/* A and D are bits 8 and 9, the flags 0 and 1. */
-	return (uint64_t)(PW_RESULT_ENTRY | (page->entry >> 8 & 3)) << 32 | (page->entry >> 3 & 15)
-										    << 40;
-}
-_Static_assert(PW_RESULT_ACCESSED == EPT_A >> 8 && PW_RESULT_DIRTY == EPT_D >> 8, "one shift");
-
-PW_INLINE uint64_t pw_nested_quick_grant(const struct pw_space *s, const struct nested_page *page)
-{
-	return s->quick_grant[pw_quick_index(page->and_fold, page->or_fold)];
+	if (ept)
+		return pw_ept_looks[page->entry >> 3 & 127];
+	return pw_look(page->level, page->entry) & ~global;
 }
 
-/* The rights of both. Stage 2 has no mode of its own here; U is stage 1's. */
-PW_INLINE uint64_t pw_nested_grant(const struct pw_space *one, const struct pw_space *two,
-	const struct nested_page *from, const struct nested_page *to)
+/* What both stages grant, and each of them. */
+struct nested_grant {
+	uint64_t one, two, both;
+};
+
+/* Stage 2 has no mode of its own here; U is stage 1's. */
+PW_INLINE struct nested_grant pw_nested_grant(const struct pw_space *one,
+	const struct pw_space *two, const struct nested_page *from, const struct nested_page *to)
 {
-	return pw_nested_quick_grant(one, from) & (pw_nested_quick_grant(two, to) | PW_U);
+	struct nested_grant grant = {
+		.one = one->quick_grant[from->index], .two = two->quick_grant[to->index]};
+
+	grant.both = grant.one & (grant.two | PW_U);
+	return grant;
 }
 
 /* The answer: va leads to `one` by stage 1, and that to `two` by stage 2. */
-PW_INLINE void pw_nested_put(const struct pw_space *stage1, const struct pw_space *stage2, pw_va va,
-	const struct nested_page *one, const struct nested_page *two, struct pw_nested_result *r)
+PW_INLINE void pw_nested_put(bool ept, pw_va va, const struct nested_page *one,
+	const struct nested_page *two, const struct nested_grant *grant, struct pw_nested_result *r)
 {
-	uint64_t grant1 = pw_nested_quick_grant(stage1, one);
-	uint64_t grant2 = pw_nested_quick_grant(stage2, two);
-	uint64_t key = pw_quick_key(one->entry);
-
 	r->va = va;
 	r->gpa = one->pa;
 	r->pa = two->pa;
 	r->page_size = (one->offset < two->offset ? one->offset : two->offset) + 1;
-	pw_nested_put_head(r, pw_nested_grant(stage1, stage2, one, two));
+	pw_nested_put_head(r, grant->both);
 	r->exit = PW_EXIT_NONE;
 	r->address_known = false;
 	r->code = r->code_known = r->address = 0;
 	r->htinst = 0;
-	pw_nested_put_page(&r->stage1, va, one, key, grant1 | pw_look(one->level, one->entry));
-	pw_nested_put_page(&r->stage2, one->pa, two, 0, grant2 | pw_nested_look(stage2, two));
+	pw_nested_put_page(&r->stage1, va, one, pw_quick_key(one->entry),
+		grant->one | pw_look(one->level, one->entry));
+	pw_nested_put_page(&r->stage2, one->pa, two, 0, grant->two | pw_nested_look(ept, two));
 }
 
 #endif

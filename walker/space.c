@@ -102,7 +102,7 @@ static bool keys_are_quick(struct pw_space *space)
 	return !(refused & 3);
 }
 
-/* The quick path begins without a check of the root's table: all of it is in the window. */
+/* The quick paths begin without a check of the root's table: all of it is in the window. */
 static void find_root(struct pw_space *space)
 {
 	const struct pw_format *format = space->format;
@@ -132,7 +132,10 @@ static void finish_stage2(struct pw_space *space)
 {
 	bool ept = space->format == &pw_format_ept_4;
 
-	if (!space->window.size || space->address_clear || space->stage2 & PW_STAGE2_GMET)
+	if (space->address_clear || space->stage2 & PW_STAGE2_GMET)
+		return;
+	find_root(space);
+	if (!space->quick_root)
 		return;
 	space->engine = ept ? PW_ENGINE_EPT_4 : PW_ENGINE_NPT_4;
 	finish_entry_masks(space);
