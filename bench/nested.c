@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * nested/random/W2/WHO: W2's tables as a guest's, under an EPT of 2 MiB pages. `single` is the same
- * list through the guest's tables alone. The batches take it in lists of so many.
+ * list through the guest's tables alone. The batches take it in lists of so many. The limits are in
+ * limit_nested.c.
  */
+#include "nested.h"
 #include "bench.h"
 #include "kinds.h"
 #include "pagewalk.h"
@@ -12,7 +14,7 @@
 #include <string.h>
 
 #define ITEMS 4096u
-#define RING  64u
+#define RING  NESTED_RING
 #define PAGE  UINT64_C(0x200000)
 
 /* The machine's memory: EPT tables first, then the guest's image, which the guest sees at 0. */
@@ -30,13 +32,16 @@ struct nested {
 	struct pw_result single[RING];
 	struct pw_nested_hit hits[ITEMS];
 	struct pw_hit single_hits[ITEMS];
+	struct nested_limit *limit;
 };
 
 enum who {
 	NESTED,
 	SINGLE,
 	NESTED_BATCH,
-	SINGLE_BATCH
+	SINGLE_BATCH,
+	LIMIT,
+	LIMIT_CALLED
 };
 
 static bool allocate_table(void *ctx, uint64_t bytes, pw_pa *pa)
@@ -91,7 +96,11 @@ static void run_nested(struct nested *n, enum who who, const uint64_t *va, size_
 			&n->guest, &n->ept, va, count, PW_ACCESS_READ, n->hits);
 	if (who == SINGLE_BATCH)
 		(void)!pw_translate_batch(&n->guest, va, count, PW_ACCESS_READ, n->single_hits);
-	if (who == NESTED_BATCH || who == SINGLE_BATCH)
+	if (who == LIMIT)
+		nested_limit_run(n->limit, va, count);
+	if (who == LIMIT_CALLED)
+		nested_limit_run_called(n->limit, va, count);
+	if (who != NESTED && who != SINGLE)
 		return;
 	for (size_t i = 0; i < count; i++) {
 		if (who == NESTED)
@@ -109,6 +118,10 @@ static uint64_t answer(const struct nested *n, enum who who, size_t i)
 	const struct pw_nested_result *r = &n->ring[i & (RING - 1)];
 
 	switch (who) {
+	case LIMIT:
+	case LIMIT_CALLED:
+		r = nested_limit_result(n->limit, i);
+		/* fall through */
 	case NESTED:
 		return r->status == PW_OK && r->stage2.page_size == PAGE &&
 				       r->pa == r->gpa + EPT_BYTES
@@ -152,6 +165,8 @@ static void open_nested(struct bench *bench)
 	}
 	if (pw_space_init(&n->guest, &pw_format_x86_64, w->root, &n->memory) != PW_OK)
 		bench_die("the library refuses the guest");
+	if (bench->what == LIMIT || bench->what == LIMIT_CALLED)
+		n->limit = nested_limit_open(&n->guest, &n->ept, &n->window);
 	bench->state = n;
 	verify(n, (enum who)bench->what);
 }
@@ -168,8 +183,10 @@ static void close_nested(struct bench *bench)
 {
 	struct nested *n = bench->state;
 
-	if (n)
+	if (n) {
+		free(n->limit);
 		free(n->bytes);
+	}
 	free(n);
 }
 
@@ -186,6 +203,8 @@ void nested_add(void)
 		[SINGLE] = "single",
 		[NESTED_BATCH] = "pagewalk-batch",
 		[SINGLE_BATCH] = "single-batch",
+		[LIMIT] = "limit-checked",
+		[LIMIT_CALLED] = "limit-checked-called",
 	};
 
 	for (unsigned i = 0; i < sizeof who / sizeof who[0]; i++) {
