@@ -325,7 +325,8 @@ PW_INLINE unsigned pw_count_bits(uint64_t word)
 	return (unsigned)(word * UINT64_C(0x0101010101010101) >> 56);
 }
 
-/* On Arm a page changes its size only by way of a hole and a flush (break-before-make). */
+/* On Arm a page changes its size, address or memory type only by way of a hole and a flush
+ * (break-before-make). */
 PW_INLINE bool pw_breaks(const struct pw_build *b)
 {
 	return b->live && b->format->family == PW_FAMILY_ARM;
@@ -335,6 +336,16 @@ PW_INLINE bool pw_breaks(const struct pw_build *b)
 PW_INLINE bool pw_needs_break(const struct pw_build *b)
 {
 	return pw_breaks(b) && !b->flush->flush_now;
+}
+
+/*
+ * The change of a page is one of those (Arm ARM D8, "Using break-before-make when updating
+ * translation table entries"): of the memory type, or from non-global to global. Not of rights.
+ */
+PW_INLINE bool pw_must_break(
+	const struct pw_page *shape, uint64_t type_bits, uint64_t entry, uint64_t changed)
+{
+	return ((entry ^ changed) & type_bits) || (entry & ~changed & shape->global_clear);
 }
 
 PW_INLINE bool pw_is_accessed(const struct pw_page *shape, uint64_t entry)

@@ -80,10 +80,97 @@ static bool change_entry(struct pw_build *b, const struct pw_run *run, uint64_t 
 	}
 }
 
+/* The change may be one that takes a hole first, for pages of this shape. */
+static bool may_break(const struct pw_page *shape, const struct pw_change *change)
+{
+	return ~change->keep & (pw_type_bits(shape, ~0u) | (shape->global_clear & ~change->set));
+}
+
+/* What made entries of a run present: bits 0 and 1, all that Arm has for it. */
+struct broken {
+	uint64_t bit[2][PW_GROUP_MAX / 64];
+};
+
+/*
+ * A page that the change may not reach directly becomes a hole. Until it is made again it keeps the
+ * rest of what it says in its own place, where the hardware does not look at it.
+ */
+static void break_page(struct pw_build *b, const struct pw_run *run, uint64_t i, struct broken *out)
+{
+	const struct pw_level *row = pw_row(b, run->level);
+	uint64_t present = row->present_all | row->present_any, entry, seen;
+
+	if (!pw_peek_at(b, run->table, run->index + i, &entry))
+		return;
+	while (pw_is_present(row, entry)) {
+		const struct pw_page *shape = pw_shape(row, entry);
+
+		if (!pw_must_break(shape, pw_type_bits(shape, ~0u), entry, changed(b, run, entry)))
+			return;
+		seen = entry;
+		if (pw_exchange(b, run->table, run->index + i, &entry, entry & ~present)) {
+			out->bit[0][i >> 6] |= (seen & present & 1) << (i & 63);
+			out->bit[1][i >> 6] |= (seen & present) >> 1 << (i & 63);
+			return;
+		}
+		if (entry == seen) {
+			b->refused = true;
+			return;
+		}
+	}
+}
+
+/* At most PW_GROUP_MAX entries, and all of a group: out, flushed, and back as they are to be. */
+static void break_and_make(struct pw_build *b, const struct pw_run *run)
+{
+	struct broken out = {{{0}}};
+	uint64_t any = 0, entry;
+
+	for (uint64_t i = 0; i < run->count; i++)
+		break_page(b, run, i, &out);
+	for (unsigned i = 0; i < PW_GROUP_MAX / 64; i++)
+		any |= out.bit[0][i] | out.bit[1][i];
+	if (!any)
+		return;
+	pw_record(b, run->at, run_last(b, run), run->level, run->level, false);
+	(void)pw_flush_now(b);
+	for (uint64_t i = 0; i < run->count; i++) {
+		uint64_t was = (out.bit[0][i >> 6] >> (i & 63) & 1) |
+			       (out.bit[1][i >> 6] >> (i & 63) & 1) << 1;
+
+		if (!was || !pw_peek_at(b, run->table, run->index + i, &entry))
+			continue;
+		b->refused |= !pw_poke(b, run->table, run->index + i, changed(b, run, entry | was));
+		b->written += 2;
+	}
+}
+
+/* The pages of a run that have to be holes in between. */
+static PW_SEPARATE void break_run(struct pw_build *b, const struct pw_run *run)
+{
+	const struct pw_level *row = pw_row(b, run->level);
+	struct pw_run part = *run;
+	uint64_t left = run->count;
+
+	if (!may_break(&row->page, &run->change) &&
+		!(row->span.size_log2 && may_break(&row->span, &run->span)))
+		return;
+	for (; left; left -= part.count) {
+		part.count = PW_GROUP_MAX - part.index % PW_GROUP_MAX;
+		if (part.count > left)
+			part.count = left;
+		break_and_make(b, &part);
+		part.index += part.count;
+		part.at += part.count << row->shift;
+	}
+}
+
 static void change_run(struct pw_build *b, const struct pw_run *run)
 {
 	uint64_t done = 0;
 
+	if (pw_breaks(b) && !run->tables)
+		break_run(b, run);
 	if (run->table->host && !b->live) {
 		done = pw_change_run(b, run);
 	} else if (run->table->host && pw_is_plain(b->format)) {

@@ -66,6 +66,8 @@ enum pw_status pw_protect_plan_page(struct pw_build *b, const struct pw_trail *t
 	b->different |= changed != entry;
 	if (pw_kind_in(b, t->level, changed) != PW_PAGE || !has_wish(t, shape, entry, changed))
 		return PW_E_RIGHTS;
+	if (pw_needs_break(b) && pw_must_break(shape, pw_type_bits(shape, ~0u), entry, changed))
+		return PW_E_UNSUPPORTED;
 	b->alike = alike;
 	return PW_OK;
 }
@@ -117,6 +119,10 @@ bool pw_protect_is_uniform(const struct pw_build *b, const struct pw_common *sur
 	if (pw_has_spans(b->space, 0) || survey->some & b->space->reserved_page[0])
 		return false;
 	if (shape->illegal_low6 && ((survey->some ^ survey->all) & 63))
+		return false;
+	/* So does whether it becomes that directly. */
+	if (pw_needs_break(b) &&
+		(survey->some ^ survey->all) & (pw_type_bits(shape, ~0u) | shape->global_clear))
 		return false;
 	/* What becomes of a page depends on what it is. */
 	return !b->amend || !((survey->some ^ survey->all) &

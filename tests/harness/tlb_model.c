@@ -17,6 +17,7 @@ static struct tlb_leaf look(const struct tlb *tlb, uint64_t cell)
 		return leaf;
 	leaf.pa = r.pa;
 	leaf.rights = fixture_rights(&r);
+	leaf.entry = r.entry;
 	return leaf;
 }
 
@@ -298,4 +299,49 @@ void tlb_check(struct tlb *tlb, const char *after)
 			"%s after %s: a stale table entry of level %u at %#llx is left",
 			tlb->f->format->name, after, tlb->entry[i].level,
 			(unsigned long long)tlb->entry[i].first);
+}
+
+/* ---- Break-before-make ---- */
+
+#define BITS(high, low) ((UINT64_C(2) << (high)) - (UINT64_C(1) << (low)))
+
+/* Memory type, cacheability and shareability (Arm ARM, descriptor formats), and where nG is. */
+static uint64_t type_bits(const struct tlb *tlb, const struct tlb_leaf *leaf, uint64_t *not_global)
+{
+	const struct pw_format *format = tlb->f->format;
+
+	*not_global = format->has_user ? BITS(11, 11) : 0;
+	if (format->entry_bytes == 8) /* AttrIndx or MemAttr; SH */
+		return BITS(format->has_user ? 4 : 5, 2) | BITS(9, 8);
+	if (leaf->level) { /* sections: C, B; TEX; S */
+		*not_global = BITS(17, 17);
+		return BITS(3, 2) | BITS(14, 12) | BITS(16, 16);
+	}
+	return BITS(3, 2) | (leaf->entry & 2 ? BITS(8, 6) : BITS(14, 12)) | BITS(10, 10);
+}
+
+/* Arm ARM, "Using break-before-make when updating translation table entries". */
+static bool needs_break(
+	const struct tlb *tlb, const struct tlb_leaf *held, const struct tlb_leaf *now)
+{
+	uint64_t not_global, type = type_bits(tlb, held, &not_global);
+
+	return held->pa != now->pa || held->bytes != now->bytes ||
+	       ((held->entry ^ now->entry) & type) || (held->entry & ~now->entry & not_global);
+}
+
+void tlb_check_break(struct tlb *tlb, const char *during)
+{
+	for (uint64_t i = 0; i < tlb->cells; i++) {
+		struct tlb_leaf now = look(tlb, i), *held = &tlb->leaf[i];
+
+		if (now.hole)
+			continue;
+		if (!held->held || held->hole)
+			*held = now;
+		cr_assert(!needs_break(tlb, held, &now),
+			"%s during %s: %#llx is %#llx while %#llx is held", tlb->f->format->name,
+			during, (unsigned long long)(tlb->first + i * tlb->page),
+			(unsigned long long)now.entry, (unsigned long long)held->entry);
+	}
 }

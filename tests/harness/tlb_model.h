@@ -20,6 +20,7 @@ struct tlb_leaf {
 	uint64_t bytes;
 	pw_pa pa;
 	pw_rights rights;
+	uint64_t entry;
 };
 
 /* A table entry: for [first, last] the walk goes on at `table`. */
@@ -47,5 +48,10 @@ void tlb_fill(struct tlb *tlb, const struct fixture *f, pw_va first, uint64_t ce
 void tlb_flush(struct tlb *tlb, const struct pw_flush *flush);
 /* Fails the test if something that is still held is wrong. */
 void tlb_check(struct tlb *tlb, const char *after);
+/*
+ * Arm, after each store of an operation: fails the test if a translation that is still held and the
+ * tables differ in more than break-before-make lets them. What the tables say beside is held now.
+ */
+void tlb_check_break(struct tlb *tlb, const char *during);
 
 #endif

@@ -83,7 +83,7 @@ struct pw_flush {
 	bool live;       /* set by the caller: the hardware walks these tables now */
 	/*
 	 * Optional: flush everything in the list now. Called when `freed` is full, by pw_free()
-	 * before pages go back and on live Arm spaces between a page and what it is split into,
+	 * before pages go back and on live Arm spaces between a page and what it becomes,
 	 * perhaps several times. Do not call the library from here.
 	 */
 	void (*flush_now)(void *ctx, struct pw_flush *flush);
@@ -217,6 +217,10 @@ PW_API PW_NODISCARD enum pw_status pw_unmap(
  * PW_NO_MEMORY: a BAD entry or a lost table anywhere in the range. Other statuses as pw_unmap() and
  * pw_map(). Where "dirty" is the right to write with a mark (Arm DBM), a page that loses the right
  * loses the mark.
+ *
+ * On a live Arm space a page whose memory type changes, or that becomes global, is a hole for a
+ * moment (break-before-make: Arm ARM D8, "Using break-before-make when updating translation table
+ * entries"); other rights change by one store. That takes flush_now, else PW_E_UNSUPPORTED.
  */
 PW_API PW_NODISCARD enum pw_status pw_protect(const struct pw_space *space, pw_va va, uint64_t size,
 	pw_rights rights, struct pw_flush *flush);
