@@ -142,6 +142,26 @@ static error_t parse_npt(int key, struct nested_args *args)
 	return 0;
 }
 
+/* Of EPT and NPT it is x86, where they translate for a guest and for a guest's guest. */
+static unsigned architecture(const struct pw_format *format)
+{
+	bool x86 = format->family == PW_FAMILY_EPT || format->family == PW_FAMILY_NPT;
+
+	return x86 ? PW_FAMILY_X86 : format->family;
+}
+
+bool nested_args_fit(const struct nested_args *args, const struct space_args *space)
+{
+	/* Without a format there are the registers of an x86 CPU. */
+	unsigned stage1 = space->format != NULL ? architecture(space->format) : PW_FAMILY_X86;
+
+	if (args->format == NULL || stage1 == architecture(args->format))
+		return true;
+	(void)args_wrong("--nested %s is no second stage of %s: the architectures differ",
+		args->format->name, space->format != NULL ? space->format->name : "an x86 CPU");
+	return false;
+}
+
 int nested_args_make(
 	const struct nested_args *args, const struct pw_memory *memory, struct pw_space *stage2)
 {

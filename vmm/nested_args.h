@@ -6,6 +6,8 @@
 #include <argp.h>
 #include <pagewalk/space.h>
 
+#include "space_args.h"
+
 /* Input of nested_argp, which is a child of a command's parser. */
 struct nested_args {
 	const struct pw_format *format; /* or NULL: there is no second stage */
@@ -15,6 +17,9 @@ struct nested_args {
 	const char *rule_option;             /* the last of all rules */
 };
 extern const struct argp nested_argp;
+
+/* Both stages are of one architecture; otherwise complains. True if there is one stage alone. */
+bool nested_args_fit(const struct nested_args *args, const struct space_args *space);
 
 /*
  * The second stage over the machine's memory; only if there is one. EXIT_DATA, or EXIT_USAGE after

@@ -19,8 +19,11 @@ static int make_spaces(
 int target_open(struct target *target, const struct space_args *space,
 	const struct nested_args *nested, const char *source)
 {
-	int status = source_open(&target->source, source);
+	int status;
 
+	if (nested != NULL && !nested_args_fit(nested, space))
+		return EXIT_USAGE;
+	status = source_open(&target->source, source);
 	if (status != EXIT_DATA)
 		return status;
 	status = make_spaces(target, space, nested);

@@ -39,6 +39,18 @@ for option in no-nxe smep gmet; do
 done
 expect 2 "--nested-no-1g of RISC-V" pagewalk maps --format riscv-sv39 --root 0x1000 \
   --nested riscv-sv39x4:0x4000 --nested-no-1g nested.img
+for command in translate maps; do
+  expect 2 "$command: an x86 guest over a G-stage" \
+    pagewalk $command --cr3 0x1000 --nested riscv-sv39x4:0x4000 nested.img 0x1000 0x1fff
+done
+expect 2 "a guest of RISC-V under EPT" \
+  pagewalk maps --format riscv-sv39 --root 0x1000 --nested ept-4:0x20000 nested.img
+names "ept-4 is no second stage of riscv-sv39" "... names both"
+expect 2 "a guest of x86 under stage 2 of Arm" \
+  pagewalk read --cr3 0x1000 --nested arm64-s2-4k:0x20000 nested.img 0 1
+names "arm64-s2-4k is no second stage of an x86 CPU" "... names both"
+expect 1 "EPT under EPT" \
+  pagewalk translate --format ept-4 --root 0x20000 --nested ept-4:0x20000 nested.img 0x40000000
 expect 2 "a rule without --nested" pagewalk maps --cr3 0x1000 --nested-no-1g nested.img
 names "needs --nested" "... says so"
 expect 2 "--nested-maxphyaddr that is none" pagewalk maps --cr3 0x1000 \
