@@ -59,6 +59,9 @@ static error_t check_x86(const struct access_args *args, const struct space_args
 
 	if (space->format != NULL && space->format->family != PW_FAMILY_X86)
 		return args_wrong("%s: %s has no such accesses", option, space->format->name);
+	if (args->implicit && args->kind == PW_ACCESS_FETCH)
+		return args_wrong("--implicit: the CPU reads and writes its tables, it fetches "
+				  "nothing from them");
 	if (!args->shadow_stack)
 		return 0;
 	if (space->format != NULL || !(space->state.cr4 & PW_CR4_CET))

@@ -35,6 +35,8 @@ for option in --implicit --shadow-stack; do
     pagewalk translate --format ept-4 --root 0x1000 $option ept-4.img 0x1000
   names "$option.*ept-4" "... names the option and the format"
 done
+expect 2 "an implicit fetch" pagewalk translate --cr3 0x1000 --implicit --access x guest.img 0
+names "--implicit.*fetches nothing" "... says so"
 expect 2 "--shadow-stack without CET" pagewalk translate --cr3 0x1000 --shadow-stack guest.img 0
 names "CR4.CET" "... says so"
 expect 2 "a fetch from a shadow stack" \
