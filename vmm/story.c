@@ -209,8 +209,8 @@ static void answer_string(const struct story *story, const struct translation *t
 		    "\"%s\"\n",
 		call->string.va, text);
 	if (!agrees)
-		output_text(INDENT "DIFFERS  no string of %" PRIu64 " bytes is there\n",
-			call->string.bytes);
+		output_text(INDENT "DIFFERS  no string of %" PRIu64 " byte%s is there\n",
+			call->string.bytes, call->string.bytes == 1 ? "" : "s");
 	output_text("\n");
 }
 
@@ -334,9 +334,10 @@ void story_result(struct story *story, const uint32_t *code, int exit_status)
 	leave_console(story);
 	if (!story->json) {
 		if (story->answers > 0)
-			output_text("\nResult: %" PRIu64 " answers, %" PRIu64
-				    " agree with the guest%s\n",
-				story->answers, story->agreeing,
+			output_text("\nResult: %" PRIu64 " answer%s, %" PRIu64
+				    " agree%s with the guest%s\n",
+				story->answers, story->answers == 1 ? "" : "s", story->agreeing,
+				story->agreeing == 1 ? "s" : "",
 				story->answers == story->agreeing ? "." : ", THE OTHERS DO NOT.");
 		return;
 	}
