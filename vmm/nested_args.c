@@ -19,6 +19,8 @@ enum {
 	KEY_NO_NXE,
 	KEY_SMEP,
 	KEY_GMET,
+	KEY_SVNAPOT,
+	KEY_SVADU,
 };
 
 static const struct argp_option nested_options[] = {
@@ -41,6 +43,8 @@ static const struct argp_option nested_options[] = {
 	{"nested-no-nxe", KEY_NO_NXE, NULL, 0, "NPT: the host's EFER.NXE is 0", 4},
 	{"nested-smep", KEY_SMEP, NULL, 0, "NPT: the host's CR4.SMEP is 1", 4},
 	{"nested-gmet", KEY_GMET, NULL, 0, "NPT: guest-mode execute trap", 4},
+	{"nested-svnapot", KEY_SVNAPOT, NULL, 0, "RISC-V: bit 63 makes 64 KiB pages (Svnapot)", 4},
+	{"nested-svadu", KEY_SVADU, NULL, 0, "RISC-V: the hardware sets A and D (Svadu)", 4},
 	{0},
 };
 
@@ -142,6 +146,24 @@ static error_t parse_npt(int key, struct nested_args *args)
 	return 0;
 }
 
+static error_t parse_riscv(int key, struct nested_args *args)
+{
+	switch (key) {
+	case KEY_SVNAPOT:
+		args->rules.riscv_napot = true;
+		args->riscv_option = "--nested-svnapot";
+		break;
+	case KEY_SVADU:
+		args->rules.riscv_hardware_ad = true;
+		args->riscv_option = "--nested-svadu";
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	args->rule_option = args->riscv_option;
+	return 0;
+}
+
 /* Of EPT and NPT it is x86, where they translate for a guest and for a guest's guest. */
 static unsigned architecture(const struct pw_format *format)
 {
@@ -192,6 +214,8 @@ static error_t check(const struct nested_args *args)
 		return args_wrong("%s is for EPT only", args->ept_option);
 	if (args->npt_option != NULL && args->format->family != PW_FAMILY_NPT)
 		return args_wrong("%s is for NPT only", args->npt_option);
+	if (args->riscv_option != NULL && args->format->family != PW_FAMILY_RISCV)
+		return args_wrong("%s is for RISC-V only", args->riscv_option);
 	if (args->rules.no_1g_pages && args->format->family != PW_FAMILY_EPT &&
 		args->format->family != PW_FAMILY_NPT)
 		return args_wrong("--nested-no-1g is for EPT and NPT only");
@@ -216,7 +240,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return check(args);
 	default:
 		status = parse_ept(key, args);
-		return status == ARGP_ERR_UNKNOWN ? parse_npt(key, args) : status;
+		if (status == ARGP_ERR_UNKNOWN)
+			status = parse_npt(key, args);
+		return status == ARGP_ERR_UNKNOWN ? parse_riscv(key, args) : status;
 	}
 }
 

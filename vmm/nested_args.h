@@ -13,8 +13,8 @@ struct nested_args {
 	const struct pw_format *format; /* or NULL: there is no second stage */
 	uint64_t root;
 	struct pw_rules rules;
-	const char *ept_option, *npt_option; /* the last that only the one or the other has */
-	const char *rule_option;             /* the last of all rules */
+	const char *ept_option, *npt_option, *riscv_option; /* the last that only this one has */
+	const char *rule_option;                            /* the last of all rules */
 };
 extern const struct argp nested_argp;
 

@@ -32,6 +32,10 @@ enum {
 	KEY_PDPTES,
 	KEY_LOAD_PDPTES,
 	KEY_C_BIT,
+	KEY_SVNAPOT,
+	KEY_SVADU,
+	KEY_SUM,
+	KEY_MXR,
 };
 
 static const struct argp_option space_options[] = {
@@ -41,6 +45,10 @@ static const struct argp_option space_options[] = {
 	{"high", KEY_HIGH, NULL, 0,
 		"Arm: the root is TTBR1's, addresses are those of the high half", 1},
 	{"maxphyaddr", KEY_MAXPHYADDR, "BITS", 0, "Width of physical addresses", 1},
+	{"svnapot", KEY_SVNAPOT, NULL, 0, "RISC-V: bit 63 makes 64 KiB pages (Svnapot)", 1},
+	{"svadu", KEY_SVADU, NULL, 0, "RISC-V: the hardware sets A and D (Svadu)", 1},
+	{"sum", KEY_SUM, NULL, 0, "RISC-V: the supervisor may access user data", 1},
+	{"mxr", KEY_MXR, NULL, 0, "RISC-V: loads may read what is executable", 1},
 	{NULL, 0, NULL, 0, "Or by the registers of an x86 CPU:", 2},
 	{"cr3", KEY_CR3, "VALUE", 0, "CR3; alone it means 4-level paging with WP and NXE", 2},
 	{"cr0", KEY_CR0, "VALUE", 0, "CR0 instead of 0x80010001 (PE, WP, PG)", 2},
@@ -104,6 +112,30 @@ static error_t parse_tables(int key, const char *arg, struct space_args *args)
 		return 0;
 	case KEY_MAXPHYADDR:
 		return parse_maxphyaddr(args, arg);
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static error_t parse_riscv(int key, struct space_args *args)
+{
+	switch (key) {
+	case KEY_SVNAPOT:
+		args->rules.riscv_napot = true;
+		args->riscv_option = "--svnapot";
+		return 0;
+	case KEY_SVADU:
+		args->rules.riscv_hardware_ad = true;
+		args->riscv_option = "--svadu";
+		return 0;
+	case KEY_SUM:
+		args->rules.riscv_sum = true;
+		args->riscv_option = "--sum";
+		return 0;
+	case KEY_MXR:
+		args->rules.riscv_mxr = true;
+		args->riscv_option = "--mxr";
+		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
@@ -222,6 +254,9 @@ static error_t check_combination(const struct space_args *args)
 				  "--cr3 VALUE");
 	if (args->format != NULL && !args->has_root && args->format->levels > 0)
 		return args_wrong("--format %s needs --root", args->format->name);
+	if (args->riscv_option != NULL &&
+		(args->format == NULL || args->format->family != PW_FAMILY_RISCV))
+		return args_wrong("%s is for RISC-V only", args->riscv_option);
 	if (args->load_pdptes && args->state.pdpte_loaded)
 		return args_wrong("--pdptes and --load-pdptes exclude each other");
 	if (args->rules.arm_high && (args->format == NULL || !args->format->has_user ||
@@ -307,6 +342,8 @@ static error_t parse_space(int key, char *arg, struct argp_state *state)
 		return status != 0 ? status : check_space(args);
 	}
 	status = parse_tables(key, arg, args);
+	if (status == ARGP_ERR_UNKNOWN)
+		status = parse_riscv(key, args);
 	if (status == ARGP_ERR_UNKNOWN)
 		status = parse_control_register(key, arg, args);
 	if (status == ARGP_ERR_UNKNOWN)

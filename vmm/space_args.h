@@ -12,6 +12,7 @@
 struct space_args {
 	const struct pw_format *format; /* of --format; NULL: the registers decide */
 	const char *register_option;    /* an option given that needs --cr3 */
+	const char *riscv_option;       /* an option given that only RISC-V has */
 	uint64_t root;
 	struct pw_x86_state state;
 	struct pw_rules rules;
