@@ -310,6 +310,11 @@ bool pw_split_page(struct pw_build *b, const struct pw_table *table, unsigned le
 
 /* ---- Mapping, for pw_map() and pw_allocate() (build_map.c, build_fill.c) ---- */
 
+/*
+ * Reads the rights, PW_REPLACE among them, and plans the cuts of what is to be replaced. As
+ * pw_build_wish() and pw_plan_cuts().
+ */
+PW_NODISCARD enum pw_status pw_map_wish(struct pw_build *b, pw_rights rights);
 PW_NODISCARD enum pw_status pw_plan_map(struct pw_build *b);
 /* Fills the holes of the range as planned, and finishes. PW_E_NO_TABLES, with nothing changed. */
 PW_NODISCARD enum pw_status pw_fill_holes(struct pw_build *b);

@@ -6,12 +6,11 @@
 enum pw_status pw_allocate(const struct pw_space *space, pw_va va, uint64_t size, pw_rights rights,
 	struct pw_flush *flush)
 {
-	struct pw_pending pending = {.count = 0}; /* pages made in vain go back */
 	struct pw_build b;
 	enum pw_status status = pw_build_begin(&b, space, va, size, flush);
 
 	if (status == PW_OK)
-		status = pw_build_wish(&b, rights);
+		status = pw_map_wish(&b, rights);
 	if (status != PW_OK)
 		return status;
 	if (!space->memory->allocate_page)
@@ -19,7 +18,6 @@ enum pw_status pw_allocate(const struct pw_space *space, pw_va va, uint64_t size
 	if (!space->memory->free_page)
 		return PW_E_ARGUMENT; /* could not give back what it took */
 	b.source = PW_SOURCE_PAGES;
-	b.pending = &pending;
 	status = pw_plan_map(&b);
 	return status == PW_OK ? pw_fill_holes(&b) : status;
 }

@@ -68,6 +68,12 @@ static void bury(struct pw_build *b, unsigned level, const struct pw_table *tabl
 	chain->count++;
 }
 
+/* Pages go back to the memory: those of pw_free(), and those that pw_allocate() took in vain. */
+static bool frees_pages(const struct pw_build *b)
+{
+	return b->pending || (b->unlinked && b->source == PW_SOURCE_PAGES);
+}
+
 /* A table in memory that is neither in use nor on the way here nor dead already. */
 static bool enter(struct pw_build *b, struct path *path, unsigned level, pw_pa pa)
 {
@@ -110,7 +116,7 @@ static bool next_table(struct pw_build *b, struct path *path, unsigned level, pw
 	const struct pw_level *row = pw_row(b, level);
 	uint64_t entry;
 
-	if (level == 0 && !b->pending)
+	if (level == 0 && !frees_pages(b))
 		return false;
 	while (path->next[level] < pw_entry_count(row)) {
 		uint64_t index = path->next[level]++;
@@ -122,7 +128,7 @@ static bool next_table(struct pw_build *b, struct path *path, unsigned level, pw
 			*pa = pw_table_address(b->format, b->space, row, entry);
 			return true;
 		case PW_PAGE:
-			if (b->pending)
+			if (frees_pages(b))
 				free_page(b, level, index, entry, false);
 			break;
 		default:
@@ -155,7 +161,7 @@ void pw_discard(struct pw_build *b, unsigned level, uint64_t index, uint64_t ent
 {
 	switch (pw_kind_in(b, level, entry)) {
 	case PW_PAGE:
-		if (b->pending)
+		if (frees_pages(b))
 			free_page(b, level, index, entry, !b->unlinked);
 		break;
 	case PW_TABLE:

@@ -66,7 +66,7 @@ static bool gather_part(struct pw_build *b, struct pw_trail *t, struct pw_notes 
 		unsigned level;
 
 		end = pw_map_part(b, t->level, at, last, &level);
-		if (b->leaf[level])
+		if (b->leaf[level] && b->source == PW_SOURCE_RANGE)
 			continue;
 		if (!pw_grow(b, level, at, end, &entry) ||
 			!pw_note_add(b, notes, at, level, entry)) {

@@ -110,6 +110,9 @@ static enum pw_status plan_part(struct pw_build *b, const struct pw_trail *t)
 	enum pw_status status = tables_let_through(b, t) ? PW_OK : PW_E_RIGHTS;
 	pw_va last = pw_block_last(pw_row(b, t->level), t->at), at = t->at, end = at;
 
+	/* How large the pages will be that the memory gives is not known. */
+	if (b->source == PW_SOURCE_PAGES)
+		return status;
 	if (last > t->limit[t->level])
 		last = t->limit[t->level];
 	for (; status == PW_OK && end != last; at = end + 1) {
@@ -220,6 +223,18 @@ static void choose_sizes(struct pw_build *b)
 	}
 }
 
+enum pw_status pw_map_wish(struct pw_build *b, pw_rights rights)
+{
+	enum pw_status status = pw_build_wish(b, rights & ~PW_REPLACE);
+
+	b->replace = (rights & PW_REPLACE) != 0;
+	if (status == PW_OK && b->replace)
+		status = pw_plan_cuts(b);
+	for (unsigned level = 0; level <= b->top; level++)
+		b->cuts[level] = b->need[level];
+	return status;
+}
+
 static enum pw_status plan(struct pw_build *b, const struct pw_space *space, pw_va va, pw_pa pa,
 	uint64_t size, pw_rights rights, struct pw_flush *flush)
 {
@@ -232,14 +247,9 @@ static enum pw_status plan(struct pw_build *b, const struct pw_space *space, pw_
 	if (pa + (size - 1) < pa || pa + (size - 1) > PW_LOW(space->pa_bits))
 		return PW_E_RANGE;
 	b->pa = pa;
-	b->replace = (rights & PW_REPLACE) != 0;
-	status = pw_build_wish(b, rights & ~PW_REPLACE);
-	if (status == PW_OK && b->replace)
-		status = pw_plan_cuts(b);
+	status = pw_map_wish(b, rights);
 	if (status != PW_OK)
 		return status;
-	for (unsigned level = 0; level <= b->top; level++)
-		b->cuts[level] = b->need[level];
 	choose_sizes(b);
 	return pw_plan_map(b);
 }

@@ -218,6 +218,70 @@ Test(build_replace, every_table_can_be_the_one_that_is_missing)
 	}
 }
 
+/* ---- Pages that the memory gives ---- */
+
+/* The flat model: what each small page is mapped to, from GIB on before and from 2 GIB on after. */
+static void allocate_one(struct fixture *f, unsigned from, unsigned to)
+{
+	uint64_t old[PAGES], size = (to - from) * PAGE;
+	unsigned tables = 1, ignored = 0;
+	enum pw_status status = PW_E_NO_TABLES;
+
+	for (unsigned i = 0; i < PAGES; i++)
+		old[i] = look(f, i, &ignored);
+	/* First with every allocation, of tables and pages, the one that fails. */
+	for (unsigned failures = 0; status != PW_OK; failures++) {
+		uint8_t *copy = test_memory_copy(&f->tm);
+
+		f->tm.fail_at = f->tm.allocations + failures;
+		status = pw_allocate(&f->space, from * PAGE, size, PW_R | PW_REPLACE, &f->flush);
+		f->tm.fail_at = -1;
+		cr_assert(status == PW_OK || status == PW_E_NO_TABLES);
+		if (status != PW_OK)
+			cr_assert(test_memory_equals(&f->tm, copy) && !f->tm.page_bytes_out &&
+				  !f->flush.range_count && !f->flush.freed_count);
+		free(copy);
+	}
+	cr_assert(f->tm.page_bytes_out == size, "pages that were there are not the memory's");
+	for (unsigned i = 0; i < PAGES; i++) {
+		uint64_t now = look(f, i, &tables);
+
+		if (i < from || i >= to)
+			cr_assert(now == old[i], "[%u, %u): page %u", from, to, i);
+		else
+			cr_assert(now >= 2 * GIB, "[%u, %u): page %u", from, to, i);
+		cr_assert(now == old[i] || !old[i] || is_listed(f, i * PAGE));
+	}
+	cr_assert(tables + f->flush.freed_count == f->tm.tables_out);
+	pw_flush_done(&f->space, &f->flush);
+	cr_assert(pw_free(&f->space, from * PAGE, size, &f->flush) == PW_OK);
+	cr_assert(f->tm.page_bytes_out == 0 && f->tm.page_count == 0 && !f->tm.faults);
+	pw_flush_done(&f->space, &f->flush);
+}
+
+Test(build_replace, allocated_pages_take_any_range_of_any_table)
+{
+	static struct fixture f;
+
+	tiny = tiny_format(3, 2);
+	tiny.extension = PW_ZERO_EXTENDED;
+	tiny.family = PW_FAMILY_NPT;
+	for (unsigned shape = 0; shape < 18; shape++) {
+		fixture_begin(&f, &tiny, shape & 1);
+		f.tm.largest_page = PAGE << 2 * (shape / 6);
+		f.tm.next_page = 2 * GIB;
+		for (unsigned from = 0; from < PAGES; from += 3) {
+			for (unsigned to = from + 1; to <= PAGES; to += 5) {
+				prepare(&f, shape / 2 % 3, from & 1);
+				allocate_one(&f, from, to);
+				cr_assert(pw_unmap(&f.space, 0, PAGES * PAGE, NULL) == PW_OK);
+			}
+		}
+		cr_assert(f.tm.tables_out == 1 && f.tm.faults == 0);
+		test_memory_end(&f.tm);
+	}
+}
+
 /* ---- Where it does not go ---- */
 
 Test(build_replace, refusals)
@@ -233,7 +297,6 @@ Test(build_replace, refusals)
 	fixture_expect(&f, 0, 0, PAGE, RW);
 	cr_assert(pw_protect(&f.space, 0, PAGE, PW_R | PW_REPLACE, NULL) == PW_E_ARGUMENT);
 	cr_assert(pw_modify(&f.space, 0, PAGE, PW_REPLACE, 0, NULL) == PW_E_ARGUMENT);
-	cr_assert(pw_allocate(&f.space, 0, PAGE, PW_R | PW_REPLACE, NULL) == PW_E_ARGUMENT);
 	cr_assert(pw_map_typed(&f.space, 0, 0, PAGE, PW_R | PW_REPLACE, &mtrr, NULL) ==
 		  PW_E_ARGUMENT);
 	f.flush.live = false;

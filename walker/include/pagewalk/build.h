@@ -247,6 +247,10 @@ PW_API PW_NODISCARD enum pw_status pw_modify(const struct pw_space *space, pw_va
 /*
  * Maps the range to pages from memory->allocate_page, as large as it gives; unaffected if it or the
  * tables run out (PW_E_NO_TABLES): all pages are given back. PW_CONTIGUOUS says nothing here.
+ *
+ * With PW_REPLACE whatever is mapped in the range gives way as pw_map() has it. Pages that were
+ * there stay the caller's: pw_free() the range before if the memory is to have them back.
+ *
  * PW_E_ARGUMENT if the memory has no free_page for that. Other statuses as pw_map(). Where it fills
  * more than 32 entries of existing tables it takes spare tables, and gives them back before it
  * returns.

@@ -121,7 +121,7 @@ typedef uint32_t pw_rights;
  * KiB).
  */
 #define PW_CONTIGUOUS      ((pw_rights)1 << 5)
-/* For pw_map() and pw_map_needs(): whatever is mapped in the range is replaced. */
+/* For pw_map(), pw_map_needs() and pw_allocate(): whatever is mapped in the range is replaced. */
 #define PW_REPLACE         ((pw_rights)1 << 6)
 /* For builders: memory type; none given means the format's ordinary cacheable memory. */
 #define PW_MEM_SHIFT       8
