@@ -292,13 +292,31 @@ static inline VECTOR uint64_t count_up(const struct sieve *v, const struct state
 	return i;
 }
 
-/* Passes up to `lines` lines of holes. */
+/* Four lines have none of these bits. */
+static inline VECTOR bool lack(const char *at, __m512i bits)
+{
+	__m512i some = _mm512_or_si512(_mm512_loadu_si512(at), _mm512_loadu_si512(at + LINE_BYTES));
+
+	some = _mm512_ternarylogic_epi64(some, _mm512_loadu_si512(at + 2 * LINE_BYTES),
+		_mm512_loadu_si512(at + 3 * LINE_BYTES), 0xfe);
+	return !_mm512_test_epi64_mask(some, bits);
+}
+
+/*
+ * Passes up to `lines` lines of holes. Four at a time at first: with few instructions a line, the
+ * processor sees the end of the table, and what follows it, before all lines have come from memory.
+ */
 static inline VECTOR uint64_t skip_holes(
 	const struct sieve *v, const char *at, const char *ahead, uint64_t lines, const bool simple)
 {
+	const __m512i bits = splat(v->from->present | v->from->any);
 	uint64_t i;
 
-	for (i = 0; i < lines; i++) {
+	for (i = 0; i + 4 <= lines && lack(at + i * LINE_BYTES, bits); i += 4) {
+		for (uint64_t line = i; ahead && line < i + 4; line++)
+			_mm_prefetch(ahead + line * LINE_BYTES, _MM_HINT_T0);
+	}
+	for (; i < lines; i++) {
 		__m512i e = _mm512_loadu_si512(at + i * LINE_BYTES);
 
 		if (present_of(v, e, simple))
