@@ -72,7 +72,7 @@ static void look_at_next(struct pw_regions *regions)
 	look(s, below(s, 2, next), after, ahead);
 	ahead->and_fold = it->and_fold[2];
 	ahead->or_fold = it->or_fold[2];
-	role = pw_fold_role(s->format, 2, next, &ahead->and_fold, &ahead->or_fold);
+	role = pw_role_below(regions, 2, next, &ahead->and_fold, &ahead->or_fold);
 	pw_memo_prefetch(regions, ahead->table, role);
 }
 
@@ -109,8 +109,8 @@ static const char *first_below(
 	if (!some)
 		return NULL;
 	entry = entry_at(s, table_at(s, 1, ahead->table), word * 64 + pw_lowest_bit(some));
-	pw_memo_prefetch(regions, below(s, 1, entry),
-		pw_fold_role(s->format, 1, entry, &and_fold, &or_fold));
+	pw_memo_prefetch(
+		regions, below(s, 1, entry), pw_role_below(regions, 1, entry, &and_fold, &or_fold));
 	return table_at(s, 0, below(s, 1, entry));
 }
 

@@ -70,11 +70,14 @@ static const char *check_widths(const struct pw_format *f)
 static const char *check_table(const struct pw_format *f, unsigned number)
 {
 	const struct pw_level *row = &f->level[number];
-	uint64_t low = PW_LOW(8u * f->entry_bytes), folded = 0;
+	uint64_t low = PW_LOW(8u * f->entry_bytes), all = 0, any = 0, folded;
 
 	for (unsigned i = 0; i < f->attribute_count; i++)
-		folded |= bit_mask(f->attribute[i].table_bit) & row->fold;
-
+		*(f->attribute[i].fold == PW_FOLD_AND ? &all : &any) |=
+			bit_mask(f->attribute[i].table_bit);
+	folded = (all | any) & row->fold;
+	if (all & any)
+		return "a bit of table entries is folded both ways";
 	if (number == 0)
 		return row->table_value & ~row->table_mask ? NULL : "level 0 has table entries";
 	if (row->table_value & ~row->table_mask)

@@ -74,7 +74,10 @@ static bool is_above(const struct pw_iter *it, pw_pa table)
 static bool judge_table(struct pw_lint *lint, struct pw_finding *finding)
 {
 	struct pw_iter *it = &lint->tables.it;
-	struct pw_memo seen = {.table = it->pa, .role = pw_role_of(it), .first = it->first};
+	uint64_t and_fold = it->and_fold[it->level], or_fold = it->or_fold[it->level];
+	struct pw_memo seen = {.table = it->pa,
+		.role = pw_role_below(&lint->tables, it->level, it->entry, &and_fold, &or_fold),
+		.first = it->first};
 	struct pw_memo *memo = NULL;
 
 	if (is_above(it, it->pa)) {

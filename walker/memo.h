@@ -9,35 +9,25 @@
 #include "entry.h"
 #include <pagewalk/regions.h>
 
+_Static_assert(PW_MAX_LEVELS < 8, "a level and one more are three bits of a role");
+
 /*
- * The role of the table that `entry` of this level leads to: the bits of the folds that can make a
- * difference below, by attribute, and the level. Never 0. The folds become those below.
+ * The role of a table of this level under these folds: the bits of the folds that can make a
+ * difference in it or below, each where it stands, and the level, where none of them does. Never 0.
  */
-PW_INLINE uint64_t pw_fold_role(const struct pw_format *f, unsigned level, uint64_t entry,
-	uint64_t *and_fold, uint64_t *or_fold)
+PW_INLINE uint64_t pw_role(
+	const struct pw_roles *roles, unsigned level, uint64_t and_fold, uint64_t or_fold)
 {
-	uint64_t role = PW_BIT(16) | (uint64_t)level << 8;
-
-	pw_fold(&f->level[level], entry, and_fold, or_fold);
-	for (unsigned i = 0; i < f->attribute_count; i++) {
-		unsigned bit = f->attribute[i].table_bit;
-
-		if (bit == PW_NO_BIT)
-			continue;
-		if (f->attribute[i].fold == PW_FOLD_AND)
-			role |= (*and_fold >> bit & 1) << i;
-		else
-			role |= (*or_fold >> bit & 1) << i;
-	}
-	return role;
+	return (and_fold & roles->all) | (or_fold & roles->any) |
+	       (uint64_t)(level + 1) << roles->level_at;
 }
 
-/* The same at a TABLE step, of the table that it leads to. */
-PW_INLINE uint64_t pw_role_of(const struct pw_iter *it)
+/* The role of the table that `entry` of this level leads to. The folds become those below. */
+PW_INLINE uint64_t pw_role_below(const struct pw_regions *regions, unsigned level, uint64_t entry,
+	uint64_t *and_fold, uint64_t *or_fold)
 {
-	uint64_t and_fold = it->and_fold[it->level], or_fold = it->or_fold[it->level];
-
-	return pw_fold_role(it->space->format, it->level, it->entry, &and_fold, &or_fold);
+	pw_fold(&regions->it.space->format->level[level], entry, and_fold, or_fold);
+	return pw_role(&regions->roles, level, *and_fold, *or_fold);
 }
 
 /* The slot where (table, role) belongs, if it is free. There is at least one. */

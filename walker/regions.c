@@ -41,6 +41,22 @@ static void set_fold(struct pw_regions *regions, unsigned level, uint64_t role, 
 							regions->fold[level].set]);
 }
 
+static void set_roles(const struct pw_format *f, struct pw_roles *roles)
+{
+	*roles = (struct pw_roles){.all = 0};
+	for (unsigned i = 0; i < f->attribute_count && i < PW_MAX_ATTRIBUTES; i++) {
+		uint64_t bit =
+			f->attribute[i].table_bit < 64 ? PW_BIT(f->attribute[i].table_bit) : 0;
+
+		if (f->attribute[i].fold == PW_FOLD_AND)
+			roles->all |= bit;
+		else
+			roles->any |= bit;
+	}
+	while ((roles->all | roles->any) >> roles->level_at & 7)
+		roles->level_at++;
+}
+
 void pw_regions_begin(struct pw_regions *regions, const struct pw_space *space, pw_va first,
 	pw_va last, void *scratch, size_t scratch_bytes)
 {
@@ -51,6 +67,7 @@ void pw_regions_begin(struct pw_regions *regions, const struct pw_space *space, 
 	regions->done = regions->status != PW_OK;
 	if (regions->done)
 		return;
+	set_roles(space->format, &regions->roles);
 	for (unsigned level = 0; level < space->format->levels; level++)
 		pw_sieve_make(space, level, &regions->sieve[level]);
 	if (space->format->levels)
@@ -72,7 +89,10 @@ static uint64_t left(const struct pw_regions *regions)
 	return regions->budget > regions->it.reads ? regions->budget - regions->it.reads : 0;
 }
 
-/* Takes pages and holes of a table of that level. Returns how many. */
+/*
+ * Takes pages and holes of a table of that level. Returns how many. The caller says where and how
+ * many there are, and what comes next.
+ */
 static uint64_t scan(
 	struct pw_regions *regions, struct pw_list *list, struct pw_scan *scan, unsigned level)
 {
@@ -93,6 +113,7 @@ static uint64_t scan(
 	scan->open = regions->has_pending;
 	scan->next = list->next;
 	scan->end = list->end;
+	scan->pages = 0;
 	if (!kernels || list->end - list->first < LONG_LIST || !pw_has_words(s->format))
 		count = pw_scan_plain(scan);
 	else if (list->end - list->next >= (room = PW_SCAN_ROOM))
@@ -109,13 +130,15 @@ static void scan_on(struct pw_regions *regions, struct pw_list *list)
 {
 	struct pw_iter *it = &regions->it;
 	unsigned level = it->level;
-	struct pw_scan rest = {.count = pw_iter_rest(it, &rest.at)};
+	struct pw_scan rest;
 	uint64_t count;
 
 	regions->resume = false;
+	rest.count = pw_iter_rest(it, &rest.at);
 	if (!rest.count)
 		return;
 	rest.first = it->last + 1;
+	rest.ahead = NULL;
 	if (level + 1u < it->space->format->levels &&
 		regions->fold[level].role != regions->visit[level].memo.role)
 		set_fold(regions, level, regions->visit[level].memo.role, it->and_fold[level],
@@ -238,16 +261,25 @@ static uint32_t at_most_32_bits(uint64_t count)
 	return count < UINT32_MAX ? (uint32_t)count : UINT32_MAX;
 }
 
+/* What the visit that ends now is remembered as. */
+static struct pw_memo seen_below(const struct pw_regions *regions, unsigned below)
+{
+	struct pw_memo seen = regions->visit[below].memo;
+
+	seen.items = at_most_32_bits(regions->items - regions->visit[below].items);
+	seen.reads = at_most_32_bits(regions->it.reads - regions->visit[below].reads);
+	return seen;
+}
+
 static void leave(struct pw_regions *regions)
 {
 	unsigned below = regions->it.level - 1u;
-	struct pw_memo seen = regions->visit[below].memo;
 
-	if (!regions->visit[below].whole)
-		return;
-	seen.items = at_most_32_bits(regions->items - regions->visit[below].items);
-	seen.reads = at_most_32_bits(regions->it.reads - regions->visit[below].reads);
-	pw_memo_keep(regions, &seen);
+	if (regions->visit[below].whole) {
+		struct pw_memo seen = seen_below(regions, below);
+
+		pw_memo_keep(regions, &seen);
+	}
 }
 
 /* ---- Tables ---- */
@@ -259,11 +291,13 @@ static void scan_table(struct pw_regions *regions, const struct pw_memo *as, uin
 	struct pw_iter *it = &regions->it;
 	const struct pw_space *s = it->space;
 	uint64_t entries = PW_BIT(s->format->level[0].index_bits), count;
-	struct pw_scan all = {.count = entries, .first = it->first};
+	struct pw_scan all; /* scan() fills in the rest */
 
 	all.at = pw_first_window(s, it->pa, entries * s->format->entry_bytes);
 	if (!all.at)
 		return;
+	all.count = entries;
+	all.first = it->first;
 	if (regions->fold[0].role != as->role)
 		set_fold(regions, 0, as->role, and_fold, or_fold);
 	all.ahead = pw_ahead_next(regions);
@@ -284,7 +318,7 @@ static void table(struct pw_regions *regions, struct pw_list *list)
 	unsigned below = it->level - 1u;
 	bool whole = is_whole(it);
 	uint64_t and_fold = it->and_fold[it->level], or_fold = it->or_fold[it->level];
-	uint64_t role = pw_fold_role(it->space->format, it->level, it->entry, &and_fold, &or_fold);
+	uint64_t role = pw_role_below(regions, it->level, it->entry, &and_fold, &or_fold);
 	bool in_run = continues_run(regions, role, whole);
 	struct pw_memo *memo =
 		whole && regions->memo_slots ? pw_memo_find(regions, it->pa, role) : NULL;

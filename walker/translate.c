@@ -15,17 +15,34 @@ struct descent {
 	uint64_t and_fold, or_fold; /* over the table entries, without the page's */
 };
 
+/* Field by field: of a whole that is empty but for some, gcc makes a slow string instruction. */
+PW_INLINE void put_nothing(
+	pw_va va, enum pw_status status, int level, const struct descent *at, struct pw_result *r)
+{
+	r->va = va;
+	r->pa = 0;
+	r->page_size = 0;
+	r->entry = at ? at->entry : 0;
+	r->entry_pa = at ? at->entry_pa : 0;
+	r->error_code = 0;
+	r->status = (uint8_t)status;
+	r->level = (int8_t)level;
+	r->rule = PW_RULE_NONE;
+	r->key = 0;
+	r->rights = r->user = r->supervisor = r->implicit = 0;
+	r->flags = at ? PW_RESULT_ENTRY : 0;
+	r->memory_type = 0;
+	r->zero[0] = r->zero[1] = 0;
+}
+
 /* The walk ended without a page; level is that of the entry, or of the table that is not there. */
 static PW_NOINLINE enum pw_status no_page(const struct pw_space *s, pw_va va, pw_access access,
 	enum pw_status status, int level, const struct descent *at, struct pw_result *r)
 {
-	*r = (struct pw_result){.va = va, .status = (uint8_t)status, .level = (int8_t)level};
 	/* The root's table is not there, or none was looked for: no entry was read. */
-	if (level >= 0 && !(status == PW_NO_MEMORY && level + 1 == s->format->levels)) {
-		r->entry = at->entry;
-		r->entry_pa = at->entry_pa;
-		r->flags = PW_RESULT_ENTRY;
-	}
+	if (level < 0 || (status == PW_NO_MEMORY && level + 1 == s->format->levels))
+		at = NULL;
+	put_nothing(va, status, level, at, r);
 	pw_set_error_code(s, access, r);
 	return status;
 }

@@ -45,6 +45,12 @@ struct pw_memo {
 	uint32_t reads; /* entries read in that visit; neither counts beyond its largest number */
 };
 
+/* Private: which bits of the folds make a role, and where the level stands in it. */
+struct pw_roles {
+	uint64_t all, any;
+	uint8_t level_at;
+};
+
 /* Private: what tells the ordinary pages of a level from everything else. */
 struct pw_sieve {
 	uint64_t must, want;   /* a page has (entry & must) == want, ... */
@@ -107,6 +113,7 @@ struct pw_regions {
 		uint64_t role;
 		pw_va first, last;
 	} run[PW_MAX_LEVELS]; /* neighbouring entries that lead to one table */
+	struct pw_roles roles;
 	struct pw_memo *memo;
 	size_t memo_slots, memo_used;
 };
