@@ -5,6 +5,9 @@
 #include "memo.h"
 
 #define ENTRIES_LOG2_MAX 9
+#define LINE_BYTES       64
+/* As many as a core fetches at a time: more would delay the next table's. */
+#define FIRST_LINES      16
 
 /* Where a table of that level stands, as a whole, or NULL. */
 static const char *table_at(const struct pw_space *s, unsigned level, pw_pa table)
@@ -94,9 +97,9 @@ void pw_ahead_enter(struct pw_regions *regions)
 }
 
 /* The first table below entries from `index` on of a table that was looked at, or NULL. */
-static const char *first_below(
-	const struct pw_regions *regions, const struct pw_ahead *ahead, uint64_t index)
+static const char *first_below(struct pw_regions *regions, unsigned which, uint64_t index)
 {
+	const struct pw_ahead *ahead = &regions->ahead[which];
 	const struct pw_space *s = regions->it.space;
 	uint64_t entries = PW_BIT(s->format->level[1].index_bits), word = index / 64, some, entry;
 	uint64_t and_fold = ahead->and_fold, or_fold = ahead->or_fold;
@@ -108,20 +111,51 @@ static const char *first_below(
 		some = ahead->tables[word];
 	if (!some)
 		return NULL;
-	entry = entry_at(s, table_at(s, 1, ahead->table), word * 64 + pw_lowest_bit(some));
+	index = word * 64 + pw_lowest_bit(some);
+	entry = entry_at(s, table_at(s, 1, ahead->table), index);
 	pw_memo_prefetch(
 		regions, below(s, 1, entry), pw_role_below(regions, 1, entry, &and_fold, &or_fold));
-	return table_at(s, 0, below(s, 1, entry));
+	regions->after = (struct pw_after){
+		.table = ahead->table, .index = index, .at = table_at(s, 0, below(s, 1, entry))};
+	return regions->after.at;
 }
 
-const char *pw_ahead_next(const struct pw_regions *regions)
+/* That behind the entry of that index of the table walked, or of the one after it. */
+static const char *find_after(struct pw_regions *regions, pw_pa table, uint64_t index)
+{
+	const char *after = NULL;
+
+	if (regions->ahead[0].table == table)
+		after = first_below(regions, 0, index + 1);
+	else if (regions->ahead[1].table == table)
+		return first_below(regions, 1, index + 1);
+	return after ? after : first_below(regions, 1, 0);
+}
+
+const char *pw_ahead_next(struct pw_regions *regions)
 {
 	const struct pw_iter *it = &regions->it;
 	const struct pw_level *row = &it->space->format->level[1];
-	uint64_t index = (it->position >> (row->shift & 63) & PW_LOW(row->index_bits)) + 1;
-	const char *next = NULL;
+	uint64_t index = it->position >> (row->shift & 63) & PW_LOW(row->index_bits);
+	struct pw_after next = regions->after;
 
-	if (regions->ahead[0].table == it->table[1])
-		next = first_below(regions, &regions->ahead[0], index);
-	return next ? next : first_below(regions, &regions->ahead[1], 0);
+	/* Found when the last table was met, if this is the one that was to follow it. */
+	if (!next.at || regions->expected.table != it->table[1] ||
+		regions->expected.index != index) {
+		if (!find_after(regions, it->table[1], index))
+			return NULL;
+		next = regions->after;
+	}
+	regions->expected = next;
+	if (!find_after(regions, next.table, next.index))
+		regions->after.at = NULL;
+	return next.at;
+}
+
+void pw_ahead_start(const struct pw_regions *regions)
+{
+	const char *at = regions->after.at;
+
+	for (unsigned line = 0; at && line < FIRST_LINES; line++)
+		PW_PREFETCH(at + line * LINE_BYTES);
 }

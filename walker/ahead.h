@@ -2,7 +2,8 @@
 /*
  * Private: what an enumeration reads next. The tables below the present level-1 table and below the
  * one after it are found before they are needed, so that while one table is scanned the next one in
- * the walk's order is prefetched, line for line. Nothing is decided by what is seen here.
+ * the walk's order is prefetched, line for line, and of the one after that the first lines. Nothing
+ * is decided by what is seen here.
  */
 #ifndef PW_PRIVATE_AHEAD_H
 #define PW_PRIVATE_AHEAD_H
@@ -16,6 +17,9 @@ void pw_ahead_enter(struct pw_regions *regions);
  * At a TABLE entry of level 1: where the last table that comes after its table stands, or NULL.
  * What is remembered of that table is prefetched.
  */
-const char *pw_ahead_next(const struct pw_regions *regions);
+const char *pw_ahead_next(struct pw_regions *regions);
+
+/* After the scan of that table: begins to fetch the one after the next, for the time until then. */
+void pw_ahead_start(const struct pw_regions *regions);
 
 #endif

@@ -302,6 +302,7 @@ static void scan_table(struct pw_regions *regions, const struct pw_memo *as, uin
 		set_fold(regions, 0, as->role, and_fold, or_fold);
 	all.ahead = pw_ahead_next(regions);
 	count = scan(regions, list, &all, 0);
+	pw_ahead_start(regions);
 	if (count < entries) {
 		pw_iter_enter(it, count);
 		regions->resume = list->cut && count;

@@ -75,6 +75,13 @@ struct pw_ahead {
 	uint64_t tables[8];
 };
 
+/* Private: a last table that will be come to, and the entry that leads to it. */
+struct pw_after {
+	pw_pa table; /* the level-1 table where the entry stands */
+	uint64_t index;
+	const char *at; /* NULL: not known */
+};
+
 /* So many regions pw_regions_next() lists ahead of what it hands out. */
 #define PW_REGIONS_READY 16
 
@@ -101,8 +108,9 @@ struct pw_regions {
 		uint64_t info[8];  /* by a page's own W, U and XD: what makes out a region from
 				      `kind` on, if the sieve is simple */
 	} fold[PW_MAX_LEVELS];
-	struct pw_ahead ahead[2]; /* the level-1 table that is walked, and the next one */
-	uint64_t items, again;    /* so far: items, and reads for lists given in full again */
+	struct pw_ahead ahead[2];        /* the level-1 table that is walked, and the next one */
+	struct pw_after expected, after; /* the next last table, and the one after it */
+	uint64_t items, again; /* so far: items, and reads for lists given in full again */
 	struct {
 		struct pw_memo memo;
 		uint64_t items, reads; /* so far, when it began */
