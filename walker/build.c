@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The beginning and the end of an operation, and the tables it reserves in between. */
-#include "build.h"
+#include "build_journal.h"
 
 /* Where a chained table's address stands. */
 static uint64_t link_mask(const struct pw_format *format)
@@ -37,12 +37,15 @@ enum pw_status pw_build_begin(struct pw_build *b, const struct pw_space *space, 
 		.format = f,
 		.memory = space->memory,
 		.flush = flush,
+		.journal = flush ? flush->journal : NULL,
 		.top = f->levels - 1u,
 		.live = flush && flush->live,
 		.first = va & low,
 		.last = last & low,
 		.link_mask = link_mask(f),
 		.empty = space->empty};
+	if (b->journal)
+		b->mark = b->journal->count;
 	return PW_OK;
 }
 
@@ -73,6 +76,11 @@ enum pw_status pw_build_reserve(struct pw_build *b)
 
 enum pw_status pw_build_finish(struct pw_build *b)
 {
+	if (b->overflow) {
+		pw_journal_roll_back(b);
+		pw_build_return(b);
+		return PW_E_BUDGET;
+	}
 	if (b->pending && b->pending->count)
 		pw_free_pending(b);
 	pw_hand_over(b);

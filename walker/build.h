@@ -85,6 +85,8 @@ struct pw_build {
 	const struct pw_format *format;
 	const struct pw_memory *memory;
 	struct pw_flush *flush;       /* may be NULL */
+	struct pw_journal *journal;   /* not NULL: takes what is done; */
+	size_t mark;                  /* its count before the operation */
 	struct pw_hold *hold;         /* not NULL: takes, as one range, what is to be flushed */
 	const struct pw_trail *trail; /* the path of tables in use while others are taken out */
 	unsigned top;                 /* the root's level */
@@ -99,6 +101,7 @@ struct pw_build {
 	bool unlinked;  /* what is taken out was never linked: no flush, no waiting */
 	bool unflushed; /* pages to be freed have been taken out since the last flush_now */
 	bool flushed;   /* flush_now has been called after everything was taken out */
+	bool overflow;  /* the journal has no room: what has been done will be undone */
 	bool refused;   /* the memory refused a write that it should have taken */
 	enum pw_source source;
 
@@ -138,7 +141,7 @@ PW_NODISCARD enum pw_status pw_build_reserve(struct pw_build *b);
 /* Gives back what is left of them. */
 void pw_build_return(struct pw_build *b);
 
-/* Gives back and hands over; the operation's status. */
+/* Gives back and hands over, or undoes what the journal has no room for; the operation's status. */
 PW_NODISCARD enum pw_status pw_build_finish(struct pw_build *b);
 
 /* ---- Entries as the format has them (build_entry.c) ---- */

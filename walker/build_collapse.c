@@ -49,7 +49,8 @@ static void take_out(struct pw_build *b, unsigned level, pw_va at, uint64_t inde
 {
 	pw_pa pa = pw_table_address(b->format, b->space, pw_row(b, level), link);
 
-	if (pw_keep_table(b, level - 1, at, pa))
+	/* What a journal may lead back to must not be used meanwhile. */
+	if (!b->journal && pw_keep_table(b, level - 1, at, pa))
 		b->flush->tables_freed++;
 	else
 		pw_discard(b, level, index, link);
@@ -144,6 +145,6 @@ enum pw_status pw_collapse(const struct pw_space *space, pw_va va, uint64_t size
 	b.trail = NULL;
 	end = pw_build_finish(&b);
 	if (merged)
-		*merged = count;
-	return status == PW_OK ? end : status;
+		*merged = b.overflow ? 0 : count;
+	return status == PW_OK || b.overflow ? end : status;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The one place where linked tables change; it feeds the flush list and the counters. */
-#include "build.h"
+/* The one place where linked tables change; it feeds the flush list, the counters and the journal.
+ */
+#include "build_journal.h"
 
 static pw_va run_last(const struct pw_build *b, const struct pw_run *run)
 {
@@ -27,6 +28,18 @@ static bool holes_are_cached(const struct pw_build *b, const struct pw_run *run)
 	}
 }
 
+/* Into holes, which may hold what is no matter to the hardware. */
+static bool store_recorded(struct pw_build *b, const struct pw_run *run)
+{
+	uint64_t entry = run->value, old;
+	bool refused = false;
+
+	for (uint64_t i = 0; i < run->count; i++, entry += run->stride)
+		refused |= !pw_peek_at(b, run->table, run->index + i, &old) ||
+			   !pw_poke_recorded(b, run, run->index + i, old, entry);
+	return !refused;
+}
+
 static bool store_run(struct pw_build *b, const struct pw_run *run)
 {
 	uint64_t entry = run->value;
@@ -35,12 +48,16 @@ static bool store_run(struct pw_build *b, const struct pw_run *run)
 	/* What the entries lead to is complete before they can be seen. */
 	if (run->linked)
 		__atomic_thread_fence(__ATOMIC_RELEASE);
-	if (run->table->host && !(run->linked && b->live)) {
+	if (run->linked && b->journal) {
+		refused = !store_recorded(b, run);
+	} else if (run->table->host && !(run->linked && b->live)) {
 		pw_fill_run(b, run);
 	} else {
 		for (uint64_t i = 0; i < run->count; i++, entry += run->stride)
 			refused |= !pw_poke(b, run->table, run->index + i, entry);
 	}
+	if (b->journal && !run->linked)
+		pw_journal_fill(b, run);
 	if (run->value != b->empty)
 		b->written += run->count;
 	if (run->linked && holes_are_cached(b, run))
@@ -70,8 +87,7 @@ static bool change_entry(struct pw_build *b, const struct pw_run *run, uint64_t 
 		if (!pw_is_present(pw_row(b, run->level), entry) || changed(b, run, entry) == entry)
 			return false;
 		seen = entry;
-		if (b->live ? pw_exchange(b, run->table, index, &entry, changed(b, run, entry))
-			    : pw_poke(b, run->table, index, changed(b, run, entry)))
+		if (pw_swap(b, run, index, &entry, changed(b, run, entry)))
 			return true;
 		if (entry == seen) {
 			b->refused = true;
@@ -108,7 +124,7 @@ static void break_page(struct pw_build *b, const struct pw_run *run, uint64_t i,
 		if (!pw_must_break(shape, pw_type_bits(shape, ~0u), entry, changed(b, run, entry)))
 			return;
 		seen = entry;
-		if (pw_exchange(b, run->table, run->index + i, &entry, entry & ~present)) {
+		if (pw_swap(b, run, run->index + i, &entry, entry & ~present)) {
 			out->bit[0][i >> 6] |= (seen & present & 1) << (i & 63);
 			out->bit[1][i >> 6] |= (seen & present) >> 1 << (i & 63);
 			return;
@@ -140,7 +156,8 @@ static void break_and_make(struct pw_build *b, const struct pw_run *run)
 
 		if (!was || !pw_peek_at(b, run->table, run->index + i, &entry))
 			continue;
-		b->refused |= !pw_poke(b, run->table, run->index + i, changed(b, run, entry | was));
+		b->refused |=
+			!pw_swap(b, run, run->index + i, &entry, changed(b, run, entry | was));
 		b->written += 2;
 	}
 }
@@ -171,9 +188,9 @@ static void change_run(struct pw_build *b, const struct pw_run *run)
 
 	if (pw_breaks(b) && !run->tables)
 		break_run(b, run);
-	if (run->table->host && !b->live) {
+	if (run->table->host && !b->live && !b->journal) {
 		done = pw_change_run(b, run);
-	} else if (run->table->host && pw_is_plain(b->format)) {
+	} else if (run->table->host && pw_is_plain(b->format) && !b->journal) {
 		done = pw_change_live_run(b->format, run);
 	} else {
 		for (uint64_t i = 0; i < run->count; i++)
@@ -195,8 +212,7 @@ static bool swap_entry(
 	while (*old != entry) {
 		uint64_t seen = *old;
 
-		if (b->live ? pw_exchange(b, run->table, index, old, entry)
-			    : pw_poke(b, run->table, index, entry))
+		if (pw_swap(b, run, index, old, entry))
 			return true;
 		if (*old == seen) {
 			b->refused = true;
@@ -275,7 +291,8 @@ static bool exchange(struct pw_build *b, struct pw_run *run, uint64_t entry)
 {
 	uint64_t seen = run->expected;
 
-	if (pw_exchange(b, run->table, run->index, &run->expected, entry))
+	if (b->journal ? pw_swap_recorded(b, run, run->index, &run->expected, entry)
+		       : pw_exchange(b, run->table, run->index, &run->expected, entry))
 		return true;
 	b->refused |= run->expected == seen;
 	return false;
@@ -289,7 +306,8 @@ static bool replace_by_hole_first(struct pw_build *b, struct pw_run *run)
 		return false;
 	pw_record(b, run->at, run_last(b, run), run->level, 0, run->tables);
 	(void)pw_flush_now(b);
-	b->refused |= !pw_poke(b, run->table, run->index, run->value);
+	b->refused |= b->journal ? !pw_poke_recorded(b, run, run->index, b->empty, run->value)
+				 : !pw_poke(b, run->table, run->index, run->value);
 	b->written += 2;
 	return true;
 }
@@ -356,5 +374,22 @@ bool pw_commit(struct pw_build *b, struct pw_run *run)
 		take_marks(b, run);
 		return true;
 	}
+	return true;
+}
+
+/* Beside pw_commit(), whose other ways take more stack than is left when an operation is undone. */
+bool pw_restore(struct pw_build *b, struct pw_run *run)
+{
+	bool present = pw_is_present(pw_row(b, run->level), run->expected);
+	uint64_t seen = run->expected;
+
+	if (!pw_exchange(b, run->table, run->index, &run->expected, run->value)) {
+		b->refused |= run->expected == seen;
+		return false;
+	}
+	b->written++;
+	if (present || holes_are_cached(b, run))
+		pw_record(b, run->at, run_last(b, run), run->level, run->tables ? 0 : run->level,
+			run->tables);
 	return true;
 }

@@ -3,7 +3,7 @@
  * Cuts. Only the page that lies across an end of the range has to be split, so an end is a cut: a
  * path down to the level where the address is an entry's beginning.
  */
-#include "build.h"
+#include "build_journal.h"
 
 /* The way down to a cut. */
 struct cut {
@@ -172,6 +172,10 @@ bool pw_split_page(
 
 	if (!pw_pop_reserve(b, level - 1, at, &child))
 		return false;
+	if (!pw_journal_table(b, level - 1, child.pa)) {
+		pw_return_table(b, level - 1, child.pa);
+		return false;
+	}
 	run.value = pw_link_to(b->format, level, child.pa);
 	do {
 		/* Again if the hardware has set Accessed or Dirty in the meantime. */
@@ -184,6 +188,7 @@ bool pw_split_page(
 		linked = pw_commit(b, &run);
 	} while (!linked && run.expected != *entry);
 	if (!linked) {
+		pw_journal_unused(b, child.pa);
 		pw_return_table(b, level - 1, child.pa);
 		return false;
 	}

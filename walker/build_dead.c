@@ -6,6 +6,7 @@
  * known: entry 0 of each leads to the one before it, whose entry 1 leads back. So a table that two
  * paths lead to is taken out once, and the work is bounded by the number of distinct tables.
  */
+#include "build_journal.h"
 #include "build_trail.h"
 
 /* Tables open on the way down, from the one that was taken out. */
@@ -55,8 +56,12 @@ static void bury(struct pw_build *b, unsigned level, const struct pw_table *tabl
 	struct pw_table before = pw_table_open(b, level, chain->head);
 	uint64_t link = pw_chain_link(b, chain->count ? before.pa : table->pa);
 
-	if (!links_are_holes(b) || pw_chain_target(b, pw_chain_link(b, table->pa)) != table->pa ||
-		!pw_poke(b, table, 0, link)) {
+	bool chains =
+		links_are_holes(b) && pw_chain_target(b, pw_chain_link(b, table->pa)) == table->pa;
+
+	if (!b->unlinked && !pw_journal_free_table(b, level, table, chains))
+		return; /* it will be linked again */
+	if (!chains || !pw_poke(b, table, 0, link)) {
 		pw_hand_over_table(b, level, table->pa);
 		return;
 	}
@@ -98,6 +103,12 @@ static void free_page(struct pw_build *b, unsigned level, uint64_t index, uint64
 	uint64_t bytes = PW_BIT(row->shift);
 
 	pa += index << row->shift & PW_LOW(shape->size_log2);
+	if (b->journal && !b->unlinked) {
+		(void)pw_journal_free_page(b, pa, bytes);
+		return;
+	}
+	if (b->journal)
+		pw_journal_unused(b, pa);
 	if (!wait) {
 		if (b->unflushed)
 			pw_free_pending(b);

@@ -4,6 +4,7 @@
  * them, is made first, unlinked, and noted; when all of it is there it is linked. What a hole of an
  * existing table becomes directly takes nothing.
  */
+#include "build_journal.h"
 #include "build_notes.h"
 #include "build_trail.h"
 
@@ -24,6 +25,8 @@ static void take_back(struct pw_build *b, unsigned level, uint64_t entry)
 {
 	struct pw_chain replaced[PW_MAX_LEVELS];
 
+	if (b->journal && b->overflow)
+		return; /* what is undone takes all tables back */
 	for (unsigned i = 0; i < PW_MAX_LEVELS; i++) {
 		replaced[i] = b->dead[i];
 		b->dead[i].count = 0;
@@ -47,6 +50,7 @@ static bool gather(struct pw_build *b, struct pw_trail *t, struct pw_notes *note
 	}
 	if (!pw_grow(b, t->level, t->at, last < limit ? last : limit, &entry) ||
 		!pw_note_add(b, notes, t->at, t->level, entry)) {
+		pw_journal_drop(b);
 		take_back(b, t->level, entry);
 		return false;
 	}
@@ -70,6 +74,7 @@ static bool gather_part(struct pw_build *b, struct pw_trail *t, struct pw_notes 
 			continue;
 		if (!pw_grow(b, level, at, end, &entry) ||
 			!pw_note_add(b, notes, at, level, entry)) {
+			pw_journal_drop(b);
 			take_back(b, level, entry);
 			return false;
 		}
@@ -239,7 +244,9 @@ enum pw_status pw_fill_holes(struct pw_build *b)
 	if (b->replace && reserve_cuts(b) != PW_OK)
 		return PW_E_NO_TABLES;
 	notes.made = notes.read = 0;
-	complete = each_hole(b, &notes, PASS_GATHER);
+	complete = each_hole(b, &notes, PASS_GATHER) && !b->overflow;
+	if (!complete)
+		pw_journal_drop(b);
 	if (complete && b->replace)
 		pw_commit_cuts(b);
 	if (complete)
@@ -250,5 +257,5 @@ enum pw_status pw_fill_holes(struct pw_build *b)
 	if (complete)
 		return pw_build_finish(b);
 	pw_build_return(b);
-	return PW_E_NO_TABLES;
+	return b->overflow ? PW_E_BUDGET : PW_E_NO_TABLES;
 }

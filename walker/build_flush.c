@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The list of what is to be flushed. */
-#include "build.h"
+#include "build_journal.h"
 
 static bool touches(const struct pw_flush_range *range, const struct pw_flush_range *other)
 {
@@ -92,10 +92,29 @@ static void hand_back(const struct pw_memory *memory, struct pw_flush *flush)
 	flush->everything = false;
 }
 
+static void empty_journal(const struct pw_memory *memory, struct pw_journal *journal)
+{
+	for (size_t n = 0; n < journal->count; n++) {
+		const struct pw_record *record = &journal->records[n];
+
+		if (record->kind != PW_RECORD_FREED && record->kind != PW_RECORD_LEFT)
+			continue;
+		if (!record->page && memory->free_table)
+			memory->free_table(memory->ctx, record->pa, record->bytes);
+		for (uint32_t i = 0; record->page && memory->free_page && i < record->count; i++)
+			memory->free_page(
+				memory->ctx, record->pa + i * record->bytes, record->bytes);
+	}
+	journal->count = 0;
+}
+
 void pw_flush_done(const struct pw_space *space, struct pw_flush *flush)
 {
-	if (space && flush)
-		hand_back(space->memory, flush);
+	if (!space || !flush)
+		return;
+	hand_back(space->memory, flush);
+	if (flush->journal)
+		empty_journal(space->memory, flush->journal);
 }
 
 bool pw_flush_now(struct pw_build *b)
@@ -113,6 +132,10 @@ void pw_hand_over_table(struct pw_build *b, unsigned level, pw_pa pa)
 
 	if (flush && !b->unlinked)
 		flush->tables_freed++;
+	if (b->journal && !b->unlinked)
+		return; /* it waits there */
+	if (b->journal)
+		pw_journal_unused(b, pa);
 	if (!flush || b->unlinked || b->flushed) {
 		pw_return_table(b, level, pa);
 		return;

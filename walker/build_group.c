@@ -4,7 +4,7 @@
  * the same; pages with Arm's Contiguous bit must be alike and follow each other. So a group of
  * which a part is to change is loosened first: each entry becomes an ordinary page, in its place.
  */
-#include "build.h"
+#include "build_journal.h"
 
 /* What the entries of a group have between them: the hardware marks any one for all. */
 struct marks {
@@ -182,8 +182,7 @@ static void hide_group(
 			continue;
 		while (is_grouped(b, run->level, entry) && entry != seen) {
 			seen = entry;
-			if (!pw_exchange(
-				    b, run->table, index, &entry, entry & ~present_bits(b, run))) {
+			if (!pw_swap(b, run, index, &entry, entry & ~present_bits(b, run))) {
 				b->refused |= entry == seen;
 				continue;
 			}
@@ -202,7 +201,7 @@ static void hide_group(
  */
 static void break_group(struct pw_build *b, const struct pw_run *run)
 {
-	uint64_t same = present_bits(b, run) & ~(uint64_t)1, entry;
+	uint64_t same = present_bits(b, run) & ~(uint64_t)1, entry, page;
 	struct hidden hidden = {{0}, {0}};
 	struct marks marks = {.any = false};
 
@@ -215,9 +214,10 @@ static void break_group(struct pw_build *b, const struct pw_run *run)
 		if (!(hidden.entries[i >> 6] >> (i & 63) & 1) ||
 			!pw_peek_at(b, run->table, index, &entry))
 			continue;
-		entry |= (marks.alike & same) | (hidden.low[i >> 6] >> (i & 63) & 1);
-		b->refused |=
-			!pw_poke(b, run->table, index, single(b, run->level, index, entry, &marks));
+		page = entry | (marks.alike & same) | (hidden.low[i >> 6] >> (i & 63) & 1);
+		page = single(b, run->level, index, page, &marks);
+		b->refused |= b->journal ? !pw_poke_recorded(b, run, index, entry, page)
+					 : !pw_poke(b, run->table, index, page);
 		b->written += 2;
 	}
 }
@@ -234,8 +234,7 @@ static void loosen_entry(
 			return;
 		seen = entry;
 		page = single(b, run->level, index, entry, marks);
-		if (b->live ? pw_exchange(b, run->table, index, &entry, page)
-			    : pw_poke(b, run->table, index, page)) {
+		if (pw_swap(b, run, index, &entry, page)) {
 			b->written++;
 			return;
 		}

@@ -3,7 +3,7 @@
  * What a hole becomes. Tables are built below it without being linked: each is filled from its
  * first entry to its last, once, and an entry leads to it when it is complete.
  */
-#include "build.h"
+#include "build_journal.h"
 
 /* Tables under construction, one a level. */
 struct growth {
@@ -40,9 +40,11 @@ static bool from_pages(struct pw_build *b, unsigned level, struct pw_row_of *pag
 		return false;
 	pages->stride = 0;
 	pages->count = 1;
-	if (pw_leaf_at(b, level, shape, b->leaf[level], pa, &pages->value))
+	if (pw_leaf_at(b, level, shape, b->leaf[level], pa, &pages->value) &&
+		pw_journal_page(b, pa, bytes))
 		return true;
-	memory->free_page(memory->ctx, pa, bytes); /* too far up for this format, or misaligned */
+	/* Too far up for this format, misaligned, or without a record. */
+	memory->free_page(memory->ctx, pa, bytes);
 	return false;
 }
 
@@ -92,6 +94,10 @@ static bool open_table(struct pw_build *b, struct growth *g, unsigned level)
 
 	if (!pw_new_table(b, level, &pa))
 		return false;
+	if (!pw_journal_table(b, level, pa)) {
+		pw_return_table(b, level, pa);
+		return false;
+	}
 	b->taken++;
 	g->table[level] = pw_table_open(b, level, pa);
 	g->level = level;

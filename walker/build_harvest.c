@@ -255,5 +255,5 @@ enum pw_status pw_harvest(const struct pw_space *space, pw_va va, uint64_t size,
 		}
 	}
 	end = pw_build_finish(&b);
-	return status == PW_OK ? end : status;
+	return status == PW_OK || b.overflow ? end : status;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Accessed and Dirty of a run of entries: found, and cleared where that is asked for. */
-#include "build.h"
+#include "build_journal.h"
 
 static uint64_t without_marks(const struct pw_build *b, const struct pw_page *shape,
 	const struct pw_take *take, uint64_t entry)
@@ -37,8 +37,7 @@ static void take_entry(struct pw_build *b, const struct pw_run *run, uint64_t n)
 			return;
 		made = without_marks(b, shape, run->take, entry);
 		seen = entry;
-		if (made == entry || (b->live ? pw_exchange(b, run->table, index, &entry, made)
-					      : pw_poke(b, run->table, index, made))) {
+		if (made == entry || pw_swap(b, run, index, &entry, made)) {
 			note(run->take, shape, seen, n);
 			return;
 		}
@@ -54,7 +53,7 @@ static bool is_simple(const struct pw_build *b, const struct pw_run *run)
 {
 	const struct pw_level *row = pw_row(b, run->level);
 
-	return run->level == 0 && run->table->host && pw_is_plain(b->format) &&
+	return run->level == 0 && run->table->host && !b->journal && pw_is_plain(b->format) &&
 	       !pw_has_spans(b->space, 0) &&
 	       pw_dirty_flag(b->format, &row->page) == row->page.dirty && row->page.dirty &&
 	       (row->present_all || row->present_any);

@@ -326,7 +326,7 @@ enum pw_status pw_protect_run(struct pw_build *b)
 	struct pw_sweep sweep = {.next = b->first};
 	enum pw_status status = PW_OK;
 
-	if (!b->live && !has_cuts(b) && !depends_on_page(b))
+	if (!b->live && !b->journal && !has_cuts(b) && !depends_on_page(b))
 		pw_sweep(b, &sweep);
 	b->first = sweep.next;
 	b->all_present = true;

@@ -4,7 +4,7 @@
  * new tables if its entries belong into one; where they do not (both halves of sign-extended
  * addresses are in use, or it is larger than other tables) they are copied.
  */
-#include "build.h"
+#include "build_journal.h"
 
 #define PIECES_MAX 16
 
@@ -168,8 +168,8 @@ static bool make(struct growth *g, unsigned level, pw_pa *pa)
 	run.table = &table;
 	run.count = pw_entry_count(pw_row(&g->b, level));
 	g->b.taken++;
-	return *pa <= PW_LOW(g->old->pa_bits) && pw_can_write(&g->b, &table, 0, run.count) &&
-	       pw_commit(&g->b, &run);
+	return pw_journal_table(&g->b, level, *pa) && *pa <= PW_LOW(g->old->pa_bits) &&
+	       pw_can_write(&g->b, &table, 0, run.count) && pw_commit(&g->b, &run);
 }
 
 static void put(struct growth *g, unsigned level, pw_pa pa, uint64_t index, uint64_t entry)
@@ -249,10 +249,28 @@ static bool make_above(struct growth *g, unsigned level)
 
 static void give_back(struct growth *g)
 {
+	pw_journal_drop(&g->b);
 	for (unsigned level = 0; level <= g->b.top; level++) {
 		while (g->made_count[level])
 			pw_return_table(&g->b, level, g->made[level][--g->made_count[level]]);
 	}
+}
+
+/* False: the journal, where the old root is to wait, has no room. */
+static bool release_old(struct growth *g)
+{
+	const struct pw_format *taller = g->b.format;
+	struct pw_table table = {g->old->root, NULL};
+	bool released;
+
+	if (g->reuses)
+		return true;
+	g->b.format = g->old->format;
+	g->b.top = g->level;
+	released = pw_journal_free_table(&g->b, g->level, &table, false);
+	g->b.format = taller;
+	g->b.top = taller->levels - 1u;
+	return released;
 }
 
 /* The old root waits for the flush, unless it is still in use. */
@@ -290,6 +308,8 @@ enum pw_status pw_root_grow(const struct pw_space *space, const struct pw_format
 		.format = taller,
 		.memory = space->memory,
 		.flush = flush,
+		.journal = flush ? flush->journal : NULL,
+		.mark = flush && flush->journal ? flush->journal->count : 0,
 		.top = taller->levels - 1u,
 		.live = flush && flush->live,
 		.link_mask = ~(uint64_t)0, /* nothing is chained */
@@ -300,9 +320,9 @@ enum pw_status pw_root_grow(const struct pw_space *space, const struct pw_format
 	complete = make_lowest(&g);
 	for (unsigned level = g.level + 1; level <= g.b.top && complete; level++)
 		complete = make_above(&g, level);
-	if (!complete) {
+	if (!complete || !release_old(&g) || g.b.overflow) {
 		give_back(&g);
-		return PW_E_NO_TABLES;
+		return g.b.overflow ? PW_E_BUDGET : PW_E_NO_TABLES;
 	}
 	*root = g.below.pa[0];
 	finish(&g);

@@ -63,9 +63,12 @@ struct pw_run {
 
 /*
  * The one place where linked tables change. False: PW_OP_REPLACE found something else there, or the
- * memory refused a store (then b->refused is set).
+ * memory or the journal refused a store (then b->refused is set).
  */
 bool pw_commit(struct pw_build *b, struct pw_run *run);
+
+/* What PW_OP_REPLACE does, for an entry that becomes what it was before, whatever that was. */
+bool pw_restore(struct pw_build *b, struct pw_run *run);
 
 /* Directly addressable runs, on tables that no CPU walks. */
 void pw_fill_run(const struct pw_build *b, const struct pw_run *run);

@@ -163,7 +163,8 @@ static enum pw_status unmap(const struct pw_space *space, pw_va va, uint64_t siz
 	if (status != PW_OK)
 		return status;
 	/* Pages given back at once must not be in any TLB. */
-	if (free_pages && (!space->memory->free_page || (b.live && !flush->flush_now)))
+	if (free_pages &&
+		(!space->memory->free_page || (b.live && !flush->flush_now && !b.journal)))
 		return PW_E_ARGUMENT;
 	pending.count = 0;
 	b.pending = free_pages ? &pending : NULL;

@@ -61,6 +61,8 @@ struct pw_retention {
 	size_t max, count;
 };
 
+struct pw_journal;
+
 /*
  * What one or more operations leave to be flushed. Fill in the storage, zero the rest; ranges are
  * merged where they touch. When `ranges` is full the list degrades to `everything`.
@@ -94,13 +96,20 @@ struct pw_flush {
 	 */
 	struct pw_retention *retention;
 	/*
+	 * Optional: what is changed is recorded there and can be undone (pagewalk/journal.h). The
+	 * status is PW_E_BUDGET, with nothing changed, where it has no room.
+	 */
+	struct pw_journal *journal;
+	/*
 	 * Counters, added to by each operation: entries that were stored other than as a new
 	 * table's holes, tables taken into use, tables taken out, pages split.
 	 */
 	uint64_t entries_written, tables_allocated, tables_freed, splits;
 };
 
-/* After the caller has flushed: gives the freed tables back and empties the list. */
+/*
+ * After the caller has flushed: gives the freed tables back and empties the list, and the journal.
+ */
 PW_API void pw_flush_done(const struct pw_space *space, struct pw_flush *flush);
 
 /*

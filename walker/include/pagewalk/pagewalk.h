@@ -10,6 +10,7 @@
 #include <pagewalk/format.h>
 #include <pagewalk/harvest.h>
 #include <pagewalk/invalidate.h>
+#include <pagewalk/journal.h>
 #include <pagewalk/lint.h>
 #include <pagewalk/live.h>
 #include <pagewalk/memory.h>

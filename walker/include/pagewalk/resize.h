@@ -56,7 +56,7 @@ PW_API PW_NODISCARD enum pw_status pw_collapse(const struct pw_space *space, pw_
  *
  * pw_collapse() with a list keeps there each table that it takes out, for the page that it makes,
  * as long as there is room and none is kept for that page already. Such a table may be used for
- * that page before the flush.
+ * that page before the flush. While there is a journal it keeps none.
  *
  * PW_E_NO_TABLES, PW_E_BUDGET (the list is full), with nothing changed. PW_E_ARGUMENT: no list.
  */
