@@ -5,9 +5,9 @@
  *   build/map-1tib/WHO      1 TiB in pages of 1 GiB; the item is a page
  *   build/split-1gib/WHO    one page of 1 GiB to pages of 4 KiB; the item is a 4 KiB page
  *   build/collapse-1gib/WHO and back
- *   harvest/WHO             which of 64 GiB of 4 KiB pages are dirty, as a bitmap, and clear that;
+ *   build/harvest/WHO       which of 64 GiB of 4 KiB pages are dirty, as a bitmap, and clear that;
  *                           one in four is, at random; the item is a page
- *   harvest-live/WHO        the same with one atomic operation for each dirty entry
+ *   build-live/harvest/WHO  the same with one atomic operation for each dirty entry
  *
  * memset: the bytes of the tables in question.
  */
@@ -254,9 +254,9 @@ void build_large_add(void)
 		add(name[work], work, &builder_memset, false);
 		add(name[work], work, &builder_pagewalk, false);
 	}
-	add("harvest", WORK_HARVEST, &builder_limit, false);
-	add("harvest", WORK_HARVEST, &builder_pagewalk, false);
-	add("harvest", WORK_HARVEST, &builder_pagewalk_scalar, false);
-	add("harvest-live", WORK_HARVEST, &builder_limit, true);
-	add("harvest-live", WORK_HARVEST, &builder_pagewalk, true);
+	add("build/harvest", WORK_HARVEST, &builder_limit, false);
+	add("build/harvest", WORK_HARVEST, &builder_pagewalk, false);
+	add("build/harvest", WORK_HARVEST, &builder_pagewalk_scalar, false);
+	add("build-live/harvest", WORK_HARVEST, &builder_limit, true);
+	add("build-live/harvest", WORK_HARVEST, &builder_pagewalk, true);
 }
