@@ -288,7 +288,9 @@ static PW_SEPARATE enum pw_status x86_64_by_callback(
 
 	if (PW_UNLIKELY(!pw_takes(f->extension, f->va_bits, va)))
 		return refuse_address(s, va, access, PW_NON_CANONICAL, r);
+#if !defined(__clang__) /* which takes what it cannot do for an error, and may do it unasked */
 #pragma GCC unroll 4
+#endif
 	for (q.level = f->levels; q.level-- > 0;) {
 		pw_pa at = table + (pw_index_at(&f->level[q.level], va) << 3);
 		uint64_t entry;
