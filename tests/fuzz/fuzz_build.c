@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Arbitrary sequences of builders' operations, in any format, on tables of their own or ones that
- * somebody scribbles into: never a byte outside the memory, what fails changes nothing, and on
- * tables of their own everything goes back to the pool in the end.
+ * somebody scribbles into: never a byte outside the memory, what fails changes nothing, what is
+ * undone was never done, and on tables of their own everything goes back to the pool in the end.
  */
 #include "expect.h"
 #include <pagewalk/pagewalk.h>
@@ -12,11 +12,12 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define GRAIN  1024u
-#define GRAINS 640u
-#define BASE   UINT64_C(0x400000)
-#define CELLS  4096u
-#define STEPS  200u
+#define GRAIN   1024u
+#define GRAINS  640u
+#define BASE    UINT64_C(0x400000)
+#define CELLS   4096u
+#define STEPS   200u
+#define RECORDS 96u /* few enough to be too few at times */
 
 struct header {
 	uint8_t format, flags, level, tables;
@@ -33,13 +34,15 @@ enum {
 	FLAG_SCRIBBLE = 4, /* entries are overwritten from outside */
 	FLAG_FLUSH_NOW = 8,
 	FLAG_FREED = 16, /* there is room for freed tables */
+	FLAG_JOURNAL = 32,
 };
 
 struct world {
 	uint8_t *
 		bytes; /* a block of its own, so that AddressSanitizer sees the first one outside */
-	uint8_t *copy;
-	uint8_t state[GRAINS], before[GRAINS]; /* 1: a table begins here, 2: it goes on */
+	uint8_t *copy, *kept;
+	/* 1: a table begins here, 2: it goes on; now, before the step, when the journal began. */
+	uint8_t state[GRAINS], before[GRAINS], at_begin[GRAINS];
 	unsigned out, limit;
 	bool scribbled;
 	const struct pw_format *format;
@@ -49,6 +52,8 @@ struct world {
 	struct pw_flush flush;
 	struct pw_flush_range ranges[4];
 	struct pw_freed_table freed[8];
+	struct pw_journal journal;
+	struct pw_record record[RECORDS];
 	pw_va first;
 };
 
@@ -100,6 +105,13 @@ static void flush_now(void *ctx, struct pw_flush *flush)
 	EXPECT(flush->range_count <= 4 && flush->freed_count <= 8);
 }
 
+/* What is undone from now on leads back to here. */
+static void begin_journal(struct world *w)
+{
+	memcpy(w->kept, w->bytes, GRAINS * GRAIN);
+	memcpy(w->at_begin, w->state, sizeof w->state);
+}
+
 static bool begin(struct world *w, const struct header *h)
 {
 	unsigned count = 0;
@@ -113,7 +125,8 @@ static bool begin(struct world *w, const struct header *h)
 		return false;
 	w->bytes = malloc(GRAINS * GRAIN);
 	w->copy = malloc(GRAINS * GRAIN);
-	EXPECT(w->bytes && w->copy);
+	w->kept = malloc(GRAINS * GRAIN);
+	EXPECT(w->bytes && w->copy && w->kept);
 	memset(w->bytes, 0x5a, GRAINS * GRAIN);
 	w->limit = GRAINS;
 	w->window = (struct pw_window){.base = BASE, .size = GRAINS * GRAIN, .host = w->bytes};
@@ -133,6 +146,10 @@ static bool begin(struct world *w, const struct header *h)
 		.freed_max = h->flags & FLAG_FREED ? 8 : 0,
 		.live = h->flags & FLAG_LIVE,
 		.flush_now = h->flags & FLAG_FLUSH_NOW ? flush_now : NULL};
+	w->journal = (struct pw_journal){.records = w->record, .max = RECORDS};
+	if (h->flags & FLAG_JOURNAL)
+		w->flush.journal = &w->journal;
+	begin_journal(w);
 	/* Across an entry of a level that the input chooses. */
 	w->first = pw_level_page_size(&w->format->level[h->level % w->format->levels]);
 	w->first -= CELLS / 2 * pw_level_page_size(&w->format->level[0]) < w->first
@@ -142,14 +159,44 @@ static bool begin(struct world *w, const struct header *h)
 	return true;
 }
 
+/* Tables that were in use before are, with what was in them. */
+static void expect_as(const struct world *w, const uint8_t *state, const uint8_t *bytes)
+{
+	for (unsigned i = 0; i < GRAINS; i++) {
+		if (!state[i])
+			continue;
+		EXPECT(w->state[i] == state[i]);
+		EXPECT(memcmp(w->bytes + i * GRAIN, bytes + i * GRAIN, GRAIN) == 0);
+	}
+}
+
 /* What fails leaves every table that was in use as it was. */
 static void expect_unchanged(const struct world *w)
 {
-	for (unsigned i = 0; i < GRAINS; i++) {
-		EXPECT(w->state[i] == w->before[i]);
-		EXPECT(!w->state[i] ||
-			memcmp(w->bytes + i * GRAIN, w->copy + i * GRAIN, GRAIN) == 0);
+	expect_as(w, w->before, w->copy);
+	/* What had been linked in live tables, and was undone, waits. */
+	for (unsigned i = 0; i < GRAINS; i++)
+		EXPECT(!w->state[i] || w->before[i] || (w->flush.journal && w->flush.live));
+}
+
+/* Either all is undone, or all done for good. */
+static enum pw_status settle(struct world *w, bool undo)
+{
+	enum pw_status status = PW_OK;
+
+	if (undo && w->flush.journal) {
+		status = pw_undo(&w->space, &w->flush, 0);
+		if (w->scribbled) /* tables may overlap: it may stop anywhere */
+			return PW_OK;
+		/* Undone live, pages that were split may be marked dirty. */
+		if (status == PW_OK && !w->flush.live)
+			expect_as(w, w->at_begin, w->kept);
+		return status;
 	}
+	pw_flush_done(&w->space, &w->flush);
+	EXPECT(!w->flush.journal || w->journal.count == 0);
+	begin_journal(w);
+	return status;
 }
 
 static void scribble(struct world *w, const struct step *s)
@@ -201,8 +248,7 @@ static enum pw_status operate(struct world *w, const struct step *s)
 		(void)!pw_harvest(&w->space, va, size, &marks, &w->flush);
 		return PW_OK;
 	default:
-		pw_flush_done(&w->space, &w->flush);
-		return PW_OK;
+		return settle(w, s->argument & 1);
 	}
 }
 
@@ -225,6 +271,8 @@ static void end(struct world *w)
 
 	if (!w->scribbled) {
 		w->limit = GRAINS;
+		pw_flush_done(&w->space, &w->flush);
+		w->flush.journal = NULL;
 		w->flush.live = false;
 		EXPECT(pw_unmap(&w->space, w->first, size, &w->flush) == PW_OK);
 		pw_flush_done(&w->space, &w->flush);
@@ -232,6 +280,7 @@ static void end(struct world *w)
 	}
 	free(w->bytes);
 	free(w->copy);
+	free(w->kept);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -246,6 +295,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!begin(&w, &h)) {
 		free(w.bytes);
 		free(w.copy);
+		free(w.kept);
 		return 0;
 	}
 	data += sizeof h;

@@ -90,7 +90,9 @@ struct pw_journal {
  * marks, or one in a table that the operations made. PW_E_READ_ONLY, PW_NO_MEMORY, likewise: a
  * table cannot be written, or is lost. PW_E_UNSUPPORTED: the list is live, the format Arm's, and
  * there is no flush_now, which is called where a page that is there gives way to another one.
- * PW_E_ARGUMENT: no journal, a mark beyond its end, or records of another format.
+ * PW_E_ARGUMENT: no journal, a mark beyond its end, or records of another format. (Where somebody
+ * else has made tables that overlap one another, undoing may find that out halfway: PW_UNSTABLE,
+ * and the journal holds what is left.)
  *
  * After pw_root_grow() undo in the taller space as far as that was changed, then in the old one.
  * Tables taken from flush->retention do not return to it.
