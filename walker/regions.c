@@ -261,25 +261,16 @@ static uint32_t at_most_32_bits(uint64_t count)
 	return count < UINT32_MAX ? (uint32_t)count : UINT32_MAX;
 }
 
-/* What the visit that ends now is remembered as. */
-static struct pw_memo seen_below(const struct pw_regions *regions, unsigned below)
-{
-	struct pw_memo seen = regions->visit[below].memo;
-
-	seen.items = at_most_32_bits(regions->items - regions->visit[below].items);
-	seen.reads = at_most_32_bits(regions->it.reads - regions->visit[below].reads);
-	return seen;
-}
-
 static void leave(struct pw_regions *regions)
 {
 	unsigned below = regions->it.level - 1u;
+	struct pw_memo seen = regions->visit[below].memo;
 
-	if (regions->visit[below].whole) {
-		struct pw_memo seen = seen_below(regions, below);
-
-		pw_memo_keep(regions, &seen);
-	}
+	if (!regions->visit[below].whole)
+		return;
+	seen.items = at_most_32_bits(regions->items - regions->visit[below].items);
+	seen.reads = at_most_32_bits(regions->it.reads - regions->visit[below].reads);
+	pw_memo_keep(regions, &seen);
 }
 
 /* ---- Tables ---- */
