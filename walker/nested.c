@@ -11,8 +11,7 @@
 /* ---- Stage 1's tables through stage 2 ---- */
 
 struct door {
-	const struct pw_format *format; /* stage 1's */
-	const struct pw_space *stage2;
+	const struct pw_pair *pair;
 	pw_access access, first_access; /* of all entries, and of the first */
 	unsigned reads;
 	bool refused;          /* by stage 2: */
@@ -40,51 +39,79 @@ bool pw_machine_entry(
 	return true;
 }
 
+/* Which entry the last read is of. PAE's first one may be a register, and no read. */
+static struct pw_purpose purpose_of(const struct door *door)
+{
+	const struct pw_space *stage1 = door->pair->stage1;
+	unsigned registers = stage1->flags & PW_SPACE_PDPTE ? 1 : 0;
+	bool pdpte = door->reads == 1 && pw_loads_pdpte(stage1, door->pair->stage2);
+
+	return (struct pw_purpose){.during = pdpte ? PW_DURING_PDPTE : PW_DURING_TABLE,
+		.level = (int)(stage1->format->levels - registers - door->reads)};
+}
+
+static PW_NOINLINE bool read_traced(struct door *door, pw_access access, uint64_t *entry)
+{
+	const struct pw_pair *pair = door->pair;
+	struct pw_purpose purpose = purpose_of(door);
+
+	door->refused =
+		pw_nested_trace_second(pair, purpose, door->gpa, access, &door->last) != PW_OK;
+	if (door->refused ||
+		!pw_machine_entry(pair->stage1->format, pair->stage2->memory, door->last.pa, entry))
+		return false;
+	pw_nested_trace_load(pair, purpose, door->gpa, door->last.pa, *entry);
+	return true;
+}
+
 static bool read_through(void *ctx, pw_pa gpa, unsigned bytes, uint64_t *entry)
 {
 	struct door *door = ctx;
+	const struct pw_pair *pair = door->pair;
 	pw_access access = door->reads++ ? door->access : door->first_access;
 
 	(void)bytes;
 	door->gpa = gpa;
-	if (pw_translate(door->stage2, gpa, access, &door->last) != PW_OK) {
+	if (PW_UNLIKELY(pair->trace != NULL))
+		return read_traced(door, access, entry);
+	if (pw_translate(pair->stage2, gpa, access, &door->last) != PW_OK) {
 		door->refused = true;
 		return false;
 	}
-	return pw_machine_entry(door->format, door->stage2->memory, door->last.pa, entry);
+	return pw_machine_entry(pair->stage1->format, pair->stage2->memory, door->last.pa, entry);
 }
 
 /* ---- The answer ---- */
 
-static enum pw_status end(const struct pw_pair *pair, unsigned stage, enum pw_during during,
-	enum pw_status status, int level)
+/* The access itself. */
+static const struct pw_purpose final = {.during = PW_DURING_FINAL, .level = -1};
+
+static enum pw_status end(const struct pw_pair *pair, unsigned stage, struct pw_purpose purpose,
+	enum pw_status status)
 {
 	pair->r->status = (uint8_t)status;
 	pair->r->stage = (uint8_t)stage;
-	pair->r->during = (uint8_t)during;
-	pair->r->level = (int8_t)level;
+	pair->r->during = (uint8_t)purpose.during;
+	pair->r->level = (int8_t)purpose.level;
 	if (!(pair->access & PW_ACCESS_ANY))
 		pw_nested_report(pair);
 	return status;
 }
 
 /* Stage 2 refused gpa: what it said is the result's stage2 already. */
-static enum pw_status refused(
-	const struct pw_pair *pair, pw_pa gpa, enum pw_during during, int level)
+static enum pw_status refused(const struct pw_pair *pair, pw_pa gpa, struct pw_purpose purpose)
 {
 	pair->r->gpa = gpa;
-	return end(pair, 2, during, (enum pw_status)pair->r->stage2.status, level);
+	return end(pair, 2, purpose, (enum pw_status)pair->r->stage2.status);
 }
 
 static enum pw_status stage1_failed(const struct pw_pair *pair, const struct door *door)
 {
 	struct pw_result *stage1 = &pair->r->stage1;
-	bool pdpte = door->reads == 1 && pw_loads_pdpte(pair->stage1, pair->stage2);
 
 	if (door->refused) {
 		pair->r->stage2 = door->last;
-		return refused(
-			pair, door->gpa, pdpte ? PW_DURING_PDPTE : PW_DURING_TABLE, stage1->level);
+		return refused(pair, door->gpa, purpose_of(door));
 	}
 	/* Under NPT a PDPTE is read in each walk, and its reserved bits fault like any other's. */
 	if (stage1->status == PW_RESERVED && pair->stage2->format->family == PW_FAMILY_NPT &&
@@ -93,7 +120,7 @@ static enum pw_status stage1_failed(const struct pw_pair *pair, const struct doo
 		pw_set_error_code(pair->stage1, pair->access, stage1);
 		stage1->level = 2;
 	}
-	return end(pair, 1, PW_DURING_FINAL, (enum pw_status)stage1->status, -1);
+	return end(pair, 1, final, (enum pw_status)stage1->status);
 }
 
 /* ---- Accessed and Dirty ---- */
@@ -102,18 +129,23 @@ static enum pw_status stage1_failed(const struct pw_pair *pair, const struct doo
 static enum pw_status update(
 	const struct pw_pair *pair, const struct pw_trace_step *steps, size_t count)
 {
-	pw_access table = pw_table_access(pair->stage2);
-
 	/* Every entry has been reached as if it were written. */
-	if (table & PW_ACCESS_WRITE)
+	bool reached = pw_table_access(pair->stage2) & PW_ACCESS_WRITE;
+
+	if (reached && PW_LIKELY(!pair->trace))
 		return PW_OK;
 	for (size_t i = 0; i < count; i++) {
+		const struct pw_purpose purpose = {PW_DURING_UPDATE, steps[i].level};
+		uint64_t marked = pw_step_marked(pair->stage1, pair->access, &steps[i]);
 		pw_pa gpa = pw_step_pa(pair->stage1, &steps[i]);
 
-		if (pw_step_marked(pair->stage1, pair->access, &steps[i]) == steps[i].entry)
+		if (marked == steps[i].entry)
 			continue;
-		if (pw_translate(pair->stage2, gpa, PW_ACCESS_WRITE, &pair->r->stage2) != PW_OK)
-			return refused(pair, gpa, PW_DURING_UPDATE, steps[i].level);
+		if (!reached && pw_nested_second(pair, purpose, gpa, PW_ACCESS_WRITE,
+					&pair->r->stage2) != PW_OK)
+			return refused(pair, gpa, purpose);
+		if (PW_UNLIKELY(pair->trace != NULL))
+			pw_nested_trace_store(pair, &steps[i], marked);
 	}
 	return PW_OK;
 }
@@ -131,7 +163,10 @@ static enum pw_status shadow_stack(const struct pw_pair *pair, pw_pa gpa)
 	uint64_t tables = ~(uint64_t)0;
 	size_t count;
 
-	if (pw_translate_trace(pair->stage2, gpa, PW_ACCESS_ANY, r, steps, &count) != PW_OK)
+	(void)!pw_translate_trace(pair->stage2, gpa, PW_ACCESS_ANY, r, steps, &count);
+	if (PW_UNLIKELY(pair->trace != NULL))
+		pw_nested_trace_walk(pair, final, gpa, pair->access, steps, count);
+	if (r->status != PW_OK)
 		return (enum pw_status)r->status;
 	for (size_t i = 0; i + 1 < count; i++)
 		tables &= steps[i].entry;
@@ -149,7 +184,7 @@ static enum pw_status final_access(const struct pw_pair *pair, pw_pa gpa)
 	pw_access to = access & (PW_ACCESS_READ | PW_ACCESS_WRITE | PW_ACCESS_FETCH);
 
 	if (access & PW_ACCESS_ANY)
-		return pw_translate(stage2, gpa, PW_ACCESS_ANY, &pair->r->stage2);
+		return pw_nested_second(pair, final, gpa, PW_ACCESS_ANY, &pair->r->stage2);
 	if (stage2->format->family == PW_FAMILY_EPT) {
 		if (access & PW_ACCESS_SHADOW_STACK && !pw_is_by_user(access) &&
 			stage2->stage2 & PW_STAGE2_SHADOW_STACK)
@@ -162,7 +197,7 @@ static enum pw_status final_access(const struct pw_pair *pair, pw_pa gpa)
 		!(stage2->stage2 & PW_STAGE2_GMET && access & PW_ACCESS_FETCH &&
 			!pw_is_by_user(access)))
 		to |= PW_ACCESS_USER;
-	return pw_translate(stage2, gpa, to, &pair->r->stage2);
+	return pw_nested_second(pair, final, gpa, to, &pair->r->stage2);
 }
 
 static pw_grant grant_of(const struct pw_result *r)
@@ -188,7 +223,7 @@ static enum pw_status finish(const struct pw_pair *pair)
 
 	r->gpa = r->stage1.pa;
 	if (final_access(pair, r->gpa) != PW_OK)
-		return refused(pair, r->gpa, PW_DURING_FINAL, -1);
+		return refused(pair, r->gpa, final);
 	r->pa = r->stage2.pa;
 	r->page_size = r->stage1.page_size < r->stage2.page_size ? r->stage1.page_size
 								 : r->stage2.page_size;
@@ -229,12 +264,14 @@ static enum pw_status walk(struct pw_pair *pair, pw_va va)
 {
 	struct pw_nested_result *r = pair->r;
 	struct pw_trace_step steps[PW_MAX_LEVELS];
-	struct door door = {.format = pair->stage1->format, .stage2 = pair->stage2};
+	struct door door = {.pair = pair};
 	const struct pw_memory through = {.read_pte = read_through, .ctx = &door};
 	struct pw_space stage1 = *pair->stage1;
 	enum pw_status status;
 	size_t count;
 
+	if (PW_UNLIKELY(pair->trace != NULL))
+		pw_nested_trace_begin(pair);
 	pw_space_move(&stage1, &through);
 	door.access = pair->access & PW_ACCESS_ANY ? PW_ACCESS_ANY : pw_table_access(pair->stage2);
 	door.first_access = door.access;
@@ -256,6 +293,14 @@ static enum pw_status walk(struct pw_pair *pair, pw_va va)
 	return finish(pair);
 }
 
+enum pw_status pw_nested_walk(struct pw_pair *pair, pw_va va)
+{
+	*pair->r = (struct pw_nested_result){.va = va, .level = -1, .status = PW_E_ARGUMENT};
+	if (!pair->stage1 || !pair->stage2 || !is_second_stage(pair->stage2->format))
+		return PW_E_ARGUMENT;
+	return walk(pair, va);
+}
+
 enum pw_status pw_nested_in_full(const struct pw_space *stage1, const struct pw_space *stage2,
 	pw_va va, pw_access access, struct pw_nested_result *result)
 {
@@ -265,8 +310,5 @@ enum pw_status pw_nested_in_full(const struct pw_space *stage1, const struct pw_
 		.access = access,
 		.r = result ? result : &unwanted};
 
-	*pair.r = (struct pw_nested_result){.va = va, .level = -1, .status = PW_E_ARGUMENT};
-	if (!stage1 || !stage2 || !is_second_stage(stage2->format))
-		return PW_E_ARGUMENT;
-	return walk(&pair, va);
+	return pw_nested_walk(&pair, va);
 }

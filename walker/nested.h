@@ -13,7 +13,39 @@ struct pw_pair {
 	/* Stage 1's answer, and its entries folded: x86 bit 9 to 11 of an exit qualification. */
 	uint64_t and_fold, or_fold;
 	struct pw_nested_result *r;
+	struct pw_nested_trace *trace; /* NULL: nobody is told of the steps */
 };
+
+/* What a translation through stage 2 is for. */
+struct pw_purpose {
+	enum pw_during during;
+	int level; /* as in struct pw_nested_result */
+};
+
+/*
+ * Tells the tracer: that stage 1's walk begins, with a register perhaps; of an entry of it that was
+ * loaded from pa; of one that would be stored to; of a walk of stage 2 by pw_translate_trace().
+ */
+void pw_nested_trace_begin(const struct pw_pair *pair);
+void pw_nested_trace_load(
+	const struct pw_pair *pair, struct pw_purpose purpose, pw_pa gpa, pw_pa pa, uint64_t entry);
+void pw_nested_trace_store(
+	const struct pw_pair *pair, const struct pw_trace_step *step, uint64_t marked);
+void pw_nested_trace_walk(const struct pw_pair *pair, struct pw_purpose purpose, pw_pa gpa,
+	pw_access access, const struct pw_trace_step *steps, size_t count);
+
+/* pw_translate() of stage 2, traced. */
+PW_NODISCARD enum pw_status pw_nested_trace_second(const struct pw_pair *pair,
+	struct pw_purpose purpose, pw_pa gpa, pw_access access, struct pw_result *result);
+
+/* The same, traced only if somebody wants to know. */
+PW_INLINE enum pw_status pw_nested_second(const struct pw_pair *pair, struct pw_purpose purpose,
+	pw_pa gpa, pw_access access, struct pw_result *result)
+{
+	if (PW_UNLIKELY(pair->trace != NULL))
+		return pw_nested_trace_second(pair, purpose, gpa, access, result);
+	return pw_translate(pair->stage2, gpa, access, result);
+}
 
 /* The access that stage 2 sees when an entry of a stage-1 table is read. */
 pw_access pw_table_access(const struct pw_space *stage2);
@@ -61,7 +93,8 @@ PW_INLINE pw_grant pw_both_grants(
 			  (one >> 12 & PW_U ? user | PW_U : one >> 4 & supervisor) << 12);
 }
 
-/* pw_nested_translate() without the quick path before it. */
+/* pw_nested_translate() of a pair, without the quick path before it; and the same of its parts. */
+PW_NODISCARD enum pw_status pw_nested_walk(struct pw_pair *pair, pw_va va);
 PW_NODISCARD enum pw_status pw_nested_in_full(const struct pw_space *stage1,
 	const struct pw_space *stage2, pw_va va, pw_access access, struct pw_nested_result *result);
 

@@ -141,6 +141,62 @@ struct pw_nested_result {
 PW_API PW_NODISCARD enum pw_status pw_nested_translate(const struct pw_space *stage1,
 	const struct pw_space *stage2, pw_va va, pw_access access, struct pw_nested_result *result);
 
+/* ---- The same, entry by entry ---- */
+
+enum pw_nested_deed {
+	PW_NESTED_LOAD,     /* the entry was loaded */
+	PW_NESTED_REGISTER, /* PAE: stage 1's entry is a PDPTE register, which was loaded before */
+	PW_NESTED_STORE,    /* the hardware sets Accessed or Dirty in an entry of stage 1: what it
+			       stores. This library stores nothing. */
+	PW_NESTED_DEED_COUNT
+};
+
+/*
+ * One step of a two-stage walk. Of stage 2: an entry on the way of `gpa`, for what `during` and
+ * `table_level` say. Of stage 1: an entry that stands at `gpa`, whose own translation came before.
+ */
+struct pw_nested_step {
+	uint8_t stage;  /* whose entry it is: 1 or 2 */
+	uint8_t deed;   /* enum pw_nested_deed */
+	uint8_t during; /* enum pw_during; of stage 1: TABLE, PDPTE, or UPDATE if it is stored */
+	int8_t table_level; /* of the stage-1 entry that is reached; -1: FINAL */
+	uint8_t level;      /* of this entry, in its own stage's tables */
+	uint8_t kind;       /* enum pw_kind, under the rules of the space */
+	/*
+	 * R W X U, user's and supervisor's R W X. PAGE: those that its stage grants; TABLE: those
+	 * that the entries so far leave to some page below. Otherwise, and of a store, 0.
+	 */
+	uint8_t rights, user, supervisor;
+	uint32_t index;   /* in its table */
+	pw_access access; /* stage 2: what it is asked for; stage 1: as in the call */
+	pw_pa table;      /* where its table begins: of stage 1 guest-physical */
+	pw_pa gpa;        /* see above; 0: a register */
+	pw_pa pa;         /* where it stands in the machine; 0: a register */
+	uint64_t entry;
+};
+
+/* Who is told of the steps, in the order in which the hardware takes them. */
+struct pw_nested_tracer {
+	void (*step)(void *ctx, const struct pw_nested_step *step);
+	void *ctx;
+};
+
+/* No walk has more steps. */
+#define PW_NESTED_MAX_STEPS ((2 * PW_MAX_LEVELS + 1) * (PW_MAX_LEVELS + 1))
+
+/*
+ * pw_nested_translate(), and the tracer is told of each step. The answer is the same. Every entry
+ * of both stages is loaded anew for each use, and each load that succeeds is a step; an entry that
+ * is not in memory is none, and the result says where it would stand. What the hardware does to
+ * Accessed and Dirty in stage 2's own entries is not traced.
+ *
+ * The tracer is called on the caller's thread and may call this library, but not change *result. A
+ * NULL tracer, or one without `step`: PW_E_ARGUMENT.
+ */
+PW_API PW_NODISCARD enum pw_status pw_nested_translate_trace(const struct pw_space *stage1,
+	const struct pw_space *stage2, pw_va va, pw_access access, struct pw_nested_result *result,
+	const struct pw_nested_tracer *tracer);
+
 /* The part of struct pw_nested_result that a list wants: the fields mean the same. */
 struct pw_nested_hit {
 	pw_pa gpa, pa;
