@@ -15,6 +15,14 @@ entry riscv.img 0x4000 0 0xdf
 # Its last table is where no machine memory is.
 cp riscv.img lost.img
 entry lost.img 0x2000 0 0x2401
+# Two supervisor shadow-stack pages of the guest: one that EPT does not mark as such, and one that it
+# marks, below a table that cannot be written.
+cp nested.img stack.img
+entry stack.img 0x4000 1 0x5061
+entry stack.img 0x4000 2 0x6061
+entry stack.img 0x23000 5 0x1000000000009031
+cp stack.img stack2.img
+entry stack2.img 0x22000 0 0x23005
 transcript "$here/walk_nested.expected"
 
 # The last record is what translate says, and the exit status too.
