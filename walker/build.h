@@ -60,6 +60,15 @@ struct pw_chain {
 
 struct pw_trail;
 struct pw_notes;
+struct pw_mtrr;
+
+/* A mapping in pieces of which each has a memory type of its own. */
+struct pw_typed {
+	const struct pw_mtrr *mtrr;
+	pw_rights rights;  /* without a type */
+	pw_rights type;    /* The wish is for the piece [first, last] (linear), of this type. */
+	pw_va first, last; /* No page may reach over its ends. */
+};
 
 /* Stale translations that are not in the flush list yet: the operation may still be undone. */
 struct pw_hold {
@@ -105,8 +114,9 @@ struct pw_build {
 	bool refused;   /* the memory refused a write that it should have taken */
 	enum pw_source source;
 
-	pw_va first, last; /* the range, linear */
-	pw_pa pa;          /* PW_SOURCE_RANGE: what `first` is mapped to */
+	pw_va first, last;      /* the range, linear */
+	pw_pa pa;               /* PW_SOURCE_RANGE: what `first` is mapped to */
+	struct pw_typed *typed; /* not NULL: wish, leaf and group are those of one piece */
 	struct pw_wish wish;
 	const struct pw_amend *amend; /* not NULL: pages are changed so, the wish is for tables */
 	/* The wish as a page at address 0, by level. 0: cannot be, or too large for the range. */
@@ -318,9 +328,26 @@ bool pw_split_page(struct pw_build *b, const struct pw_table *table, unsigned le
  * pw_build_wish() and pw_plan_cuts().
  */
 PW_NODISCARD enum pw_status pw_map_wish(struct pw_build *b, pw_rights rights);
+/* pw_build_begin(), and looks at pa. */
+PW_NODISCARD enum pw_status pw_map_begin(struct pw_build *b, const struct pw_space *space, pw_va va,
+	pw_pa pa, uint64_t size, struct pw_flush *flush);
+/* Pages of a level serve only if va and pa agree below its size and all of pa can be said. */
+void pw_choose_sizes(struct pw_build *b);
 PW_NODISCARD enum pw_status pw_plan_map(struct pw_build *b);
 /* Fills the holes of the range as planned, and finishes. PW_E_NO_TABLES, with nothing changed. */
 PW_NODISCARD enum pw_status pw_fill_holes(struct pw_build *b);
+
+/*
+ * Counts the tables for [first, last] below a hole of `level`, without looking at each of them.
+ * PW_E_RANGE, PW_E_UNSUPPORTED.
+ */
+PW_NODISCARD enum pw_status pw_count_tables(
+	struct pw_build *b, unsigned level, pw_va first, pw_va last);
+
+/* ---- Mapping in pieces (build_typed.c) ---- */
+
+/* The wish is for the piece that holds `at` now. */
+void pw_turn_to(struct pw_build *b, pw_va at);
 
 #include "build_inline.h"
 

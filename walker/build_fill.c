@@ -14,9 +14,10 @@ enum pass {
 };
 
 /* The hole at the trail's place becomes a page of which we know everything. */
-static bool is_direct(const struct pw_build *b, const struct pw_trail *t)
+static bool is_direct(struct pw_build *b, const struct pw_trail *t)
 {
-	return b->source == PW_SOURCE_RANGE && b->leaf[t->level] && pw_trail_whole(t);
+	return b->source == PW_SOURCE_RANGE && pw_may_be_page(b, t->level, t->at) &&
+	       pw_trail_whole(t);
 }
 
 /* Never linked: pages and tables go straight back; what was, and is replaced, waits for its flush.
@@ -70,7 +71,7 @@ static bool gather_part(struct pw_build *b, struct pw_trail *t, struct pw_notes 
 		unsigned level;
 
 		end = pw_map_part(b, t->level, at, last, &level);
-		if (b->leaf[level] && b->source == PW_SOURCE_RANGE)
+		if (b->source == PW_SOURCE_RANGE && pw_may_be_page(b, level, at))
 			continue;
 		if (!pw_grow(b, level, at, end, &entry) ||
 			!pw_note_add(b, notes, at, level, entry)) {

@@ -52,8 +52,13 @@ bool pw_take_pages(
 	struct pw_build *b, unsigned level, pw_va at, pw_va last, struct pw_row_of *pages)
 {
 	const struct pw_level *row = pw_row(b, level);
-	uint64_t size_less_one = PW_LOW(row->shift), length = last - at;
+	uint64_t size_less_one = PW_LOW(row->shift), length;
 
+	if (b->typed) {
+		pw_turn_to(b, at);
+		last = b->typed->last < last ? b->typed->last : last;
+	}
+	length = last - at;
 	if (!b->leaf[level] || at & size_less_one || length < size_less_one)
 		return false;
 	pages->count = (length >> row->shift) + ((length & size_less_one) == size_less_one ? 1 : 0);

@@ -82,6 +82,15 @@ PW_INLINE uint64_t pw_entry_count(const struct pw_level *row)
 	return PW_BIT(row->index_bits);
 }
 
+/* The block that begins at `at` can be a page, all of it in one piece. */
+PW_INLINE bool pw_may_be_page(struct pw_build *b, unsigned level, pw_va at)
+{
+	if (b->typed)
+		pw_turn_to(b, at);
+	return b->leaf[level] &&
+	       (!b->typed || pw_block_last(pw_row(b, level), at) <= b->typed->last);
+}
+
 PW_INLINE bool pw_has_tables(const struct pw_level *row)
 {
 	return !(row->table_value & ~row->table_mask);

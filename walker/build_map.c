@@ -3,85 +3,15 @@
 #include "build_notes.h"
 #include "build_trail.h"
 
-/* Blocks of one level, in the range below a hole. */
-struct blocks {
-	pw_va first, last;
-	bool any;
-};
-
-/* The blocks of this level inside [first, last] that can be pages. */
-static struct blocks blocks_of(const struct pw_build *b, unsigned level, pw_va first, pw_va last)
-{
-	pw_va low = PW_LOW(pw_row(b, level)->shift);
-	struct blocks blocks = {(first + low) & ~low, 0, false};
-
-	if (!b->leaf[level] || blocks.first < first || blocks.first > last ||
-		last - blocks.first < low)
-		return blocks;
-	/* One less than a multiple of the block's size; `last + 1` could wrap. */
-	blocks.last = (last & low) == low ? last : (last & ~low) - 1;
-	blocks.any = true;
-	return blocks;
-}
-
-/* The highest page of this level, where larger ones do not serve, must be expressible. */
-static bool address_fits(const struct pw_build *b, unsigned level, const struct blocks *here,
-	const struct blocks *larger)
-{
-	const struct pw_level *row = pw_row(b, level);
-	pw_va highest = here->last;
-	uint64_t entry;
-
-	if (larger->any && larger->last == here->last) {
-		if (larger->first == here->first)
-			return true;
-		highest = larger->first - 1;
-	}
-	highest &= ~PW_LOW(row->shift);
-	return pw_leaf_at(
-		b, level, &row->page, b->leaf[level], b->pa + (highest - b->first), &entry);
-}
-
-/*
- * Counts the tables for [first, last] below a hole of `level`, without looking at each of them: at
- * every level a table for each block in the range that no page of that level or above serves.
- */
-static enum pw_status count_tables(struct pw_build *b, unsigned level, pw_va first, pw_va last)
-{
-	struct blocks served = {0, 0, false};
-	unsigned hole = level;
-
-	for (;; level--) {
-		const struct pw_level *row = pw_row(b, level);
-		struct blocks here = blocks_of(b, level, first, last);
-		uint64_t tables = (last >> row->shift) - (first >> row->shift) + 1;
-
-		if (here.any) {
-			if (!address_fits(b, level, &here, &served))
-				return PW_E_RANGE;
-			served = here;
-			tables -= ((here.last - here.first) >> row->shift) + 1;
-		} else if (served.any) {
-			tables -= ((served.last - served.first) >> row->shift) + 1;
-		}
-		if (!tables)
-			return PW_OK;
-		if (level == 0 || !pw_has_tables(row))
-			return PW_E_UNSUPPORTED;
-		b->noted += level == hole;
-		b->need[level - 1] += tables;
-	}
-}
-
 bool pw_map_fills(const struct pw_trail *t, uint64_t entry)
 {
-	const struct pw_build *b = t->b;
+	struct pw_build *b = t->b;
 
 	if (!pw_is_present(pw_row(b, t->level), entry))
 		return true;
 	if (!b->replace || !pw_trail_whole(t))
 		return false;
-	return b->leaf[t->level] || pw_kind_in(b, t->level, entry) != PW_TABLE;
+	return pw_may_be_page(b, t->level, t->at) || pw_kind_in(b, t->level, entry) != PW_TABLE;
 }
 
 pw_va pw_map_part(const struct pw_build *b, unsigned level, pw_va at, pw_va last, unsigned *part)
@@ -119,7 +49,7 @@ static enum pw_status plan_part(struct pw_build *b, const struct pw_trail *t)
 		unsigned level;
 
 		end = pw_map_part(b, t->level, at, last, &level);
-		status = count_tables(b, level, at, end);
+		status = pw_count_tables(b, level, at, end);
 	}
 	return status;
 }
@@ -136,7 +66,7 @@ static enum pw_status plan_hole(struct pw_build *b, const struct pw_trail *t)
 		return PW_E_RIGHTS;
 	if (last > t->limit[t->level])
 		last = t->limit[t->level];
-	return b->source == PW_SOURCE_RANGE ? count_tables(b, t->level, t->at, last) : PW_OK;
+	return b->source == PW_SOURCE_RANGE ? pw_count_tables(b, t->level, t->at, last) : PW_OK;
 }
 
 /*
@@ -207,8 +137,7 @@ enum pw_status pw_plan_map(struct pw_build *b)
 	return status;
 }
 
-/* Pages of a level serve only if va and pa agree below its size and all of pa can be said. */
-static void choose_sizes(struct pw_build *b)
+void pw_choose_sizes(struct pw_build *b)
 {
 	for (unsigned i = 1; i <= b->top; i++) {
 		const struct pw_level *row = pw_row(b, i);
@@ -235,8 +164,8 @@ enum pw_status pw_map_wish(struct pw_build *b, pw_rights rights)
 	return status;
 }
 
-static enum pw_status plan(struct pw_build *b, const struct pw_space *space, pw_va va, pw_pa pa,
-	uint64_t size, pw_rights rights, struct pw_flush *flush)
+enum pw_status pw_map_begin(struct pw_build *b, const struct pw_space *space, pw_va va, pw_pa pa,
+	uint64_t size, struct pw_flush *flush)
 {
 	enum pw_status status = pw_build_begin(b, space, va, size, flush);
 
@@ -247,10 +176,19 @@ static enum pw_status plan(struct pw_build *b, const struct pw_space *space, pw_
 	if (pa + (size - 1) < pa || pa + (size - 1) > PW_LOW(space->pa_bits))
 		return PW_E_RANGE;
 	b->pa = pa;
-	status = pw_map_wish(b, rights);
+	return PW_OK;
+}
+
+static enum pw_status plan(struct pw_build *b, const struct pw_space *space, pw_va va, pw_pa pa,
+	uint64_t size, pw_rights rights, struct pw_flush *flush)
+{
+	enum pw_status status = pw_map_begin(b, space, va, pa, size, flush);
+
+	if (status == PW_OK)
+		status = pw_map_wish(b, rights);
 	if (status != PW_OK)
 		return status;
-	choose_sizes(b);
+	pw_choose_sizes(b);
 	return pw_plan_map(b);
 }
 

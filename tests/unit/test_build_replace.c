@@ -287,7 +287,6 @@ Test(build_replace, allocated_pages_take_any_range_of_any_table)
 Test(build_replace, refusals)
 {
 	static struct fixture f;
-	struct pw_mtrr mtrr = {.def_type = 1 << 11 | PW_TYPE_WB};
 
 	fixture_begin(&f, &pw_format_arm64_4k, true);
 	cr_assert(pw_map(&f.space, 0, 0, 4 * PAGE, RW, NULL) == PW_OK);
@@ -297,8 +296,6 @@ Test(build_replace, refusals)
 	fixture_expect(&f, 0, 0, PAGE, RW);
 	cr_assert(pw_protect(&f.space, 0, PAGE, PW_R | PW_REPLACE, NULL) == PW_E_ARGUMENT);
 	cr_assert(pw_modify(&f.space, 0, PAGE, PW_REPLACE, 0, NULL) == PW_E_ARGUMENT);
-	cr_assert(pw_map_typed(&f.space, 0, 0, PAGE, PW_R | PW_REPLACE, &mtrr, NULL) ==
-		  PW_E_ARGUMENT);
 	f.flush.live = false;
 	fixture_end(&f);
 }

@@ -75,11 +75,12 @@ PW_API enum pw_memory_type pw_ept_access_type(
 	unsigned ept_type, enum pw_memory_type guest_pat, bool guest_cd);
 
 /*
- * Maps as pw_map() does, each piece with the memory type that the MTRRs give for its pa (`rights`
- * names none, nor PW_REPLACE: PW_E_ARGUMENT), so that no page spans two types. Where types are
- * undefined the pages are uncached. All or nothing: if a piece fails, those before it are unmapped
- * again. (If that would take a table that there is not, they stay, and the status is
- * PW_E_NO_TABLES.)
+ * Maps as pw_map() does, PW_REPLACE included, with the memory type that the MTRRs give for each pa
+ * (`rights` names none: PW_E_ARGUMENT), so that no page spans two types. Where types are undefined
+ * the pages are uncached. It is one mapping, planned and reserved as a whole before anything
+ * changes: an error, at whatever page, leaves all of the range as it was, on live spaces too.
+ * Statuses of pw_map(). PW_E_RIGHTS also if the format lacks one of the types; PW_E_ALIGNMENT also
+ * if a type ends inside the format's smallest page.
  */
 PW_API PW_NODISCARD enum pw_status pw_map_typed(const struct pw_space *space, pw_va va, pw_pa pa,
 	uint64_t size, pw_rights rights, const struct pw_mtrr *mtrr, struct pw_flush *flush);
