@@ -59,6 +59,7 @@ struct pw_run {
 	uint64_t expected; /* PW_OP_REPLACE: set to what stands there if it is something else */
 	struct pw_change change, span;
 	struct pw_take *take;
+	const char *ahead; /* PW_OP_CHANGE: half as much from here on may be prefetched, or NULL */
 };
 
 /*
@@ -90,14 +91,15 @@ void pw_count_marks(struct pw_take *take);
 
 /*
  * What the entries of a directly addressable run have in common; `full` may be false though they
- * are. `ahead` is prefetched: the run that will be looked at next, or NULL.
+ * are. `ahead`: the run that will be looked at next, or NULL; at least its first half is
+ * prefetched.
  */
 struct pw_common pw_survey_run(const struct pw_build *b, unsigned level, const char *at,
 	const char *ahead, uint64_t count);
 
 /*
  * The entries of a whole table are `first` and pages that follow it, but for the bits outside
- * `keep`; then *common tells their AND and OR. `ahead` as for pw_survey_run().
+ * `keep`; then *common tells their AND and OR. `ahead`, or NULL, is prefetched as a whole.
  */
 bool pw_are_alike(const struct pw_build *b, unsigned level, const struct pw_table *table,
 	const char *ahead, uint64_t keep, uint64_t first, struct pw_common *common);

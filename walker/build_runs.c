@@ -184,7 +184,8 @@ uint64_t pw_change_run(const struct pw_build *b, const struct pw_run *run)
 	bool spans = pw_has_spans(b->space, run->level);
 
 	if (kernels && !spans && presence_of(row, &presence)) {
-		different = kernels->change((void *)at, run->count,
+		different = kernels->change((void *)at,
+			(const void *)(run->ahead ? run->ahead : at), run->count,
 			run->all_present ? NULL : &presence, run->change.keep, run->change.set);
 		return different ? run->count : 0;
 	}

@@ -26,6 +26,7 @@ static bool sweep_table(struct pw_build *b, struct pw_trail *t, struct pw_sweep 
 	struct pw_run *run = &s->run;
 	struct pw_common common;
 	struct pw_change undo;
+	const char *ahead;
 
 	run->index = pw_index(pw_row(b, 0), t->at);
 	run->count = pw_trail_whole(t);
@@ -33,8 +34,11 @@ static bool sweep_table(struct pw_build *b, struct pw_trail *t, struct pw_sweep 
 	run->table = table;
 	if (!table->host)
 		return false;
-	common = pw_survey_run(b, 0, table->host + run->index * b->format->entry_bytes,
-		pw_trail_table_ahead(t), run->count);
+	ahead = pw_trail_table_ahead(t);
+	common = pw_survey_run(
+		b, 0, table->host + run->index * b->format->entry_bytes, ahead, run->count);
+	/* The memory has both passes' time, and that between them, to deliver the next table. */
+	run->ahead = ahead ? ahead + run->count / 2 * b->format->entry_bytes : NULL;
 	if (!pw_protect_is_uniform(b, &common))
 		return false;
 	if (common.some) {

@@ -46,11 +46,14 @@ struct pw_kernels {
 	void (*fill)(uint64_t *at, uint64_t count, uint64_t value, uint64_t stride);
 	/*
 	 * Present entries become (entry & keep) | set; `present` NULL: all are. Returns the OR of
-	 * all bits that changed.
+	 * all bits that changed. Of `ahead`, which need not be there, half as much is prefetched.
 	 */
-	uint64_t (*change)(uint64_t *at, uint64_t count, const struct pw_presence *present,
-		uint64_t keep, uint64_t set);
-	/* `ahead` is what will be looked at next; it need not be there. */
+	uint64_t (*change)(uint64_t *at, const uint64_t *ahead, uint64_t count,
+		const struct pw_presence *present, uint64_t keep, uint64_t set);
+	/*
+	 * `ahead` is what will be looked at next; it need not be there. Half as much of it is
+	 * prefetched: a change, if one follows, can do the rest.
+	 */
 	void (*survey)(const uint64_t *at, const uint64_t *ahead, uint64_t count,
 		const struct pw_presence *present, struct pw_common *common);
 	/*

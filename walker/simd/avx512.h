@@ -9,8 +9,8 @@
 size_t pw_batch_avx512(const struct pw_space *space, const pw_va *va, size_t count,
 	pw_access access, struct pw_hit *hits);
 void pw_fill_avx512(uint64_t *at, uint64_t count, uint64_t value, uint64_t stride);
-uint64_t pw_change_avx512(uint64_t *at, uint64_t count, const struct pw_presence *present,
-	uint64_t keep, uint64_t set);
+uint64_t pw_change_avx512(uint64_t *at, const uint64_t *ahead, uint64_t count,
+	const struct pw_presence *present, uint64_t keep, uint64_t set);
 void pw_survey_avx512(const uint64_t *at, const uint64_t *ahead, uint64_t count,
 	const struct pw_presence *present, struct pw_common *common);
 bool pw_alike_avx512(const uint64_t *at, const uint64_t *ahead, uint64_t count, uint64_t keep,

@@ -57,9 +57,16 @@ static inline VECTOR __m512i change(__m512i old, __m512i keep, __m512i set)
 	return _mm512_ternarylogic_epi64(old, keep, set, 0xea); /* (old & keep) | set */
 }
 
+/* A line of what is ahead for every other vector of a run: half of it by the run's end. */
+static inline VECTOR void prefetch_half(const uint64_t *ahead, uint64_t done, unsigned i)
+{
+	if (i & 1)
+		_mm_prefetch((const char *)(ahead + done / 2 + i / 2 * LANES), _MM_HINT_ET0);
+}
+
 /* Four vectors an iteration, in which every entry is present. */
-static inline VECTOR uint64_t change_pages(
-	uint64_t *at, uint64_t count, __m512i keep, __m512i set, __m512i *flipped)
+static inline VECTOR uint64_t change_pages(uint64_t *at, const uint64_t *ahead, uint64_t count,
+	__m512i keep, __m512i set, __m512i *flipped)
 {
 	uint64_t done = 0;
 
@@ -72,16 +79,17 @@ static inline VECTOR uint64_t change_pages(
 			_mm512_storeu_si512(at + done + i * LANES, new);
 			/* flipped | (old ^ new) */
 			*flipped = _mm512_ternarylogic_epi64(*flipped, old, new, 0xf6);
+			prefetch_half(ahead, done, i);
 		}
 	}
 	return done;
 }
 
-VECTOR_ENTRY uint64_t pw_change_avx512(
-	uint64_t *at, uint64_t count, const struct pw_presence *p, uint64_t keep, uint64_t set)
+VECTOR_ENTRY uint64_t pw_change_avx512(uint64_t *at, const uint64_t *ahead, uint64_t count,
+	const struct pw_presence *p, uint64_t keep, uint64_t set)
 {
 	__m512i kept = splat(keep), added = splat(set), flipped = _mm512_setzero_si512();
-	uint64_t done = p ? 0 : change_pages(at, count, kept, added, &flipped);
+	uint64_t done = p ? 0 : change_pages(at, ahead, count, kept, added, &flipped);
 
 	for (; done < count; done += LANES) {
 		__mmask8 given = count - done < LANES ? tail(count - done) : 0xff;
@@ -110,7 +118,7 @@ static inline VECTOR uint64_t common_of_all(
 
 			a[i & 1] = _mm512_and_si512(a[i & 1], entries);
 			o[i & 1] = _mm512_or_si512(o[i & 1], entries);
-			_mm_prefetch((const char *)(ahead + done + i * LANES), _MM_HINT_ET0);
+			prefetch_half(ahead, done, i);
 		}
 	}
 	*all = (uint64_t)_mm512_reduce_and_epi64(_mm512_and_si512(a[0], a[1]));
