@@ -21,6 +21,10 @@
 #define LARGE_VA UINT64_C(0x80000000)
 #define BUILD_VA UINT64_C(0x7f0000000000)
 
+/* Pages far from one another. */
+#define SPARSE      24u
+#define SPARSE_STEP UINT64_C(0x20001000)
+
 struct bench {
 	uint64_t memory[TABLES + 1][ENTRIES]; /* the last: data */
 	unsigned used;
@@ -182,6 +186,27 @@ static void regions_at_once(struct bench *b)
 	b->wrong += it.status != PW_OK || found != PAGES;
 }
 
+/* Two last tables for each table above them, and one page in each. */
+static void map_sparse(struct bench *b)
+{
+	for (unsigned i = 0; i < SPARSE; i++)
+		b->wrong += pw_map(&b->space, BUILD_VA + i * SPARSE_STEP, TABLE, TABLE,
+				    PW_R | PW_W | PW_U, &b->flush) != PW_OK;
+}
+
+static void regions_sparse(struct bench *b)
+{
+	struct pw_regions it;
+	struct pw_region region[256];
+	size_t found = 0, some;
+
+	pw_regions_begin(&it, &b->space, BUILD_VA, BUILD_VA + SPARSE * SPARSE_STEP - 1, b->scratch,
+		sizeof b->scratch);
+	while ((some = pw_regions_fill(&it, region, 256)) > 0)
+		found += some;
+	b->wrong += it.status != PW_OK || found != SPARSE;
+}
+
 static int count_page(void *ctx, const struct pw_visit *visit)
 {
 	*(unsigned *)ctx -= visit->level == 0;
@@ -266,6 +291,7 @@ static const struct path {
 	{"nested-batch-4k-ept", NULL, nested_batch, PAGES},
 	{"regions-4k", NULL, regions, PAGES},
 	{"regions-4k-fill", NULL, regions_at_once, PAGES},
+	{"regions-sparse", map_sparse, regions_sparse, SPARSE},
 	{"walk-4k", NULL, walk, PAGES},
 	{"map-4k", NULL, map, PAGES},
 	{"protect-4k", map, protect, PAGES},

@@ -47,13 +47,15 @@ static void look(const struct pw_space *s, pw_pa table, const char *next, struct
 	const char *at = table_at(s, 1, table);
 
 	ahead->table = table;
-	ahead->known = at != NULL;
+	ahead->known = ahead->now = at != NULL;
 	if (!at)
 		return;
 	if (kernels && pw_has_words(s->format))
-		kernels->find_tables(row, at, next, pw_level_entries(row), ahead->tables);
+		kernels->find_tables(
+			row, at, next, pw_level_entries(row), ahead->tables, ahead->present);
 	else
-		pw_find_tables(s->format, 1, at, next, pw_level_entries(row), ahead->tables);
+		pw_find_tables(s->format, 1, at, next, pw_level_entries(row), ahead->tables,
+			ahead->present);
 }
 
 /* Looks at the table that comes after the present one, while the one after that is prefetched. */
@@ -158,4 +160,30 @@ void pw_ahead_start(const struct pw_regions *regions)
 
 	for (unsigned line = 0; at && line < FIRST_LINES; line++)
 		PW_PREFETCH(at + line * LINE_BYTES);
+}
+
+uint64_t pw_ahead_holes(const struct pw_regions *regions, uint64_t count)
+{
+	const struct pw_iter *it = &regions->it;
+	const struct pw_ahead *ahead = &regions->ahead[0];
+	const struct pw_level *row = &it->space->format->level[1];
+	uint64_t begin = (it->position >> (row->shift & 63) & PW_LOW(row->index_bits)) + 1;
+	uint64_t end = begin + count, word = begin / 64, some;
+
+	if (!ahead->known || !ahead->now || ahead->table != it->table[1] || !count)
+		return 0;
+	some = ahead->present[word] & ~(uint64_t)0 << (begin & 63);
+	while (!some && ++word <= (end - 1) / 64)
+		some = ahead->present[word];
+	if (!some)
+		return count;
+	begin = word * 64 + pw_lowest_bit(some) - begin;
+	if (begin >= count)
+		return count;
+	return ahead->tables[word] & some & -some ? begin : 0;
+}
+
+void pw_ahead_forget(struct pw_regions *regions)
+{
+	regions->ahead[0].now = regions->ahead[1].now = false;
 }

@@ -22,4 +22,13 @@ const char *pw_ahead_next(struct pw_regions *regions);
 /* After the scan of that table: begins to fetch the one after the next, for the time until then. */
 void pw_ahead_start(const struct pw_regions *regions);
 
+/*
+ * In a level-1 table: how many of the `count` entries behind the present one are holes up to the
+ * next table, or to the last of them; 0: none, or not known.
+ */
+uint64_t pw_ahead_holes(const struct pw_regions *regions, uint64_t count);
+
+/* A new call begins: the tables may have changed since the last one. */
+void pw_ahead_forget(struct pw_regions *regions);
+
 #endif

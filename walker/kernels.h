@@ -69,7 +69,7 @@ struct pw_kernels {
 	/* pw_scan_plain() and pw_find_tables() for such entries. */
 	uint64_t (*scan)(struct pw_scan *scan);
 	void (*find_tables)(const struct pw_level *row, const char *at, const char *next,
-		uint64_t count, uint64_t *tables);
+		uint64_t count, uint64_t *tables, uint64_t *present);
 };
 
 /* The same in plain C. */

@@ -125,6 +125,17 @@ static uint64_t scan(
 	return count;
 }
 
+/* Those of the `count` entries behind the present one that are known to be holes. */
+static bool pass_holes(struct pw_regions *regions, uint64_t count)
+{
+	uint64_t most = left(regions), holes;
+
+	holes = pw_ahead_holes(regions, count < most ? count : most);
+	if (holes)
+		pw_iter_pass(&regions->it, holes);
+	return holes > 0;
+}
+
 /* Goes on behind the page or hole that was just stepped over. */
 static void scan_on(struct pw_regions *regions, struct pw_list *list)
 {
@@ -136,6 +147,8 @@ static void scan_on(struct pw_regions *regions, struct pw_list *list)
 	regions->resume = false;
 	rest.count = pw_iter_rest(it, &rest.at);
 	if (!rest.count)
+		return;
+	if (level == 1 && pass_holes(regions, rest.count))
 		return;
 	rest.first = it->last + 1;
 	rest.ahead = NULL;
@@ -302,6 +315,7 @@ static void scan_table(struct pw_regions *regions, const struct pw_memo *as, uin
 	it->reads += entries;
 	leave(regions);
 	pw_iter_skip(it);
+	(void)pass_holes(regions, pw_iter_rest(it, &all.at));
 }
 
 static void table(struct pw_regions *regions, struct pw_list *list)
@@ -374,6 +388,7 @@ static bool is_spent(struct pw_regions *regions)
 
 static size_t fill(struct pw_regions *regions, struct pw_list *list)
 {
+	pw_ahead_forget(regions);
 	if (regions->has_pending)
 		*list->next++ = regions->pending;
 	if (regions->resume && !is_spent(regions))

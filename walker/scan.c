@@ -182,17 +182,34 @@ PW_INLINE uint64_t load(const struct pw_scan *s, uint64_t i, const bool words)
 	return pw_peek(s->space->format, s->at + i * s->space->format->entry_bytes);
 }
 
+/* The OR of eight entries of eight bytes. */
+PW_INLINE uint64_t some_of_8(const pw_word *e)
+{
+	uint64_t a, b;
+
+	a = __atomic_load_n(&e[0], __ATOMIC_RELAXED);
+	b = __atomic_load_n(&e[1], __ATOMIC_RELAXED);
+	a |= __atomic_load_n(&e[2], __ATOMIC_RELAXED);
+	b |= __atomic_load_n(&e[3], __ATOMIC_RELAXED);
+	a |= __atomic_load_n(&e[4], __ATOMIC_RELAXED);
+	b |= __atomic_load_n(&e[5], __ATOMIC_RELAXED);
+	a |= __atomic_load_n(&e[6], __ATOMIC_RELAXED);
+	b |= __atomic_load_n(&e[7], __ATOMIC_RELAXED);
+	return a | b;
+}
+
 /* Groups of eight from `i` on, before `end`, in which no bit of a present entry is set. */
 PW_INLINE uint64_t count_holes(const struct pw_scan *s, uint64_t i, uint64_t end, const bool words)
 {
 	const uint64_t bits = s->sieve->present | s->sieve->any, begin = i;
-	uint64_t some;
 
 	for (; i + 8 <= end; i += 8) {
-		some = load(s, i, words) | load(s, i + 1, words) | load(s, i + 2, words) |
-		       load(s, i + 3, words);
-		some |= load(s, i + 4, words) | load(s, i + 5, words) | load(s, i + 6, words) |
-			load(s, i + 7, words);
+		uint64_t some = 0;
+
+		if (words)
+			some = some_of_8((const pw_word *)(const void *)s->at + i);
+		for (unsigned n = 0; !words && n < 8; n++)
+			some |= load(s, i + n, false);
 		if (some & bits)
 			break;
 	}
@@ -307,12 +324,15 @@ PW_INLINE uint64_t scan(struct pw_scan *scan, const bool simple, const bool word
 
 	s.sieve = &sieve;
 	do {
+		uint64_t holes;
+
 		end = s.count - t.i > PIECE ? t.i + PIECE : s.count;
 		for (unsigned line = 0; s.ahead && line < PIECE * 8; line += LINE_BYTES)
 			PW_PREFETCH(s.ahead + t.i * 8 + line);
-		if (count_holes(&s, t.i, t.i + 8 <= end ? t.i + 8 : t.i, words)) {
+		holes = count_holes(&s, t.i, end, words);
+		if (holes) {
 			t.pa = NO_PAGE;
-			go_on(&s, &t, count_holes(&s, t.i, end, words));
+			go_on(&s, &t, holes);
 		}
 	} while (scan_piece(&s, &t, end, simple, words) && t.i < s.count);
 	scan->open = s.open || t.next > scan->next;
@@ -330,37 +350,41 @@ uint64_t pw_scan_plain(struct pw_scan *s)
 
 /* ---- Tables to come ---- */
 
-/* The entries i up to i + 8 of eight bytes have none of these bits. */
-static bool lack(const char *at, uint64_t i, uint64_t bits)
+/* Of the entries from `at` on. */
+static void find_some(const struct pw_format *format, const struct pw_level *row, const char *at,
+	unsigned count, uint64_t *tables, uint64_t *present)
 {
-	const pw_word *e = (const pw_word *)(const void *)at + i;
-	uint64_t some = 0;
+	for (unsigned i = 0; i < count; i++) {
+		uint64_t entry = pw_peek(format, at + i * format->entry_bytes);
 
-	for (unsigned n = 0; n < 8; n++)
-		some |= __atomic_load_n(&e[n], __ATOMIC_RELAXED);
-	return !(some & bits);
+		if (!pw_is_present(row, entry))
+			continue;
+		*present |= PW_BIT(i);
+		if (pw_is_table(row, entry))
+			*tables |= PW_BIT(i);
+	}
 }
 
 void pw_find_tables(const struct pw_format *format, unsigned level, const char *at,
-	const char *next, uint64_t count, uint64_t *tables)
+	const char *next, uint64_t count, uint64_t *tables, uint64_t *present)
 {
 	const struct pw_level *row = &format->level[level];
-	uint64_t mask = row->present_all | row->table_mask;
-	uint64_t value = row->present_all | row->table_value;
-	bool words = pw_has_words(format);
+	const uint64_t bits = row->present_all | row->present_any;
+	const bool words = pw_has_words(format);
 
-	for (uint64_t i = 0; i < count; i++) {
+	for (uint64_t i = 0; i < count; i += 8) {
+		unsigned some = count - i < 8 ? (unsigned)(count - i) : 8;
+		uint64_t links = 0, found = 0;
+
+		if (next)
+			PW_PREFETCH(next + i * 8);
 		if (i % 64 == 0)
-			tables[i / 64] = 0;
-		if (i % 8 == 0) {
-			if (next)
-				PW_PREFETCH(next + i * 8);
-			if (words && i + 8 <= count && lack(at, i, value)) {
-				i += 7;
-				continue;
-			}
-		}
-		if ((pw_peek(format, at + i * format->entry_bytes) & mask) == value)
-			tables[i / 64] |= PW_BIT(i & 63);
+			tables[i / 64] = present[i / 64] = 0;
+		if (words && some == 8 &&
+			!(some_of_8((const pw_word *)(const void *)at + i) & bits))
+			continue;
+		find_some(format, row, at + i * format->entry_bytes, some, &links, &found);
+		tables[i / 64] |= links << (i & 63);
+		present[i / 64] |= found << (i & 63);
 	}
 }

@@ -45,11 +45,11 @@ uint64_t pw_region_info(unsigned level, pw_grant grant);
 void pw_sieve_make(const struct pw_space *space, unsigned level, struct pw_sieve *sieve);
 
 /*
- * Sets a bit of tables[] for each of `count` entries, at most 512, that seems to lead to a table.
- * Only for prefetching: nothing is decided by it. `next`, if not NULL, is prefetched.
+ * Sets a bit of present[] for each of `count` entries, at most 512, that is no hole, and of
+ * tables[] for each that leads to a table unless it is BAD. `next`, if not NULL, is prefetched.
  */
 void pw_find_tables(const struct pw_format *format, unsigned level, const char *at,
-	const char *next, uint64_t count, uint64_t *tables);
+	const char *next, uint64_t count, uint64_t *tables, uint64_t *present);
 
 /* Entries have 8 bytes in the host's byte order. */
 bool pw_has_words(const struct pw_format *format);

@@ -286,3 +286,31 @@ Test(regions, a_budget_ends_it_before_the_entry_it_names)
 	cr_assert_eq(l.count, 3u);
 	ram_end(&l.ram);
 }
+
+/* What a call has seen of the tables to come counts for that call alone. */
+Test(regions, tables_made_between_calls_are_found)
+{
+	const pw_va made[] = {0x400000, 0x40400000};
+	struct pw_region some[2];
+	struct page_list l;
+	unsigned found = 0;
+	size_t count;
+
+	begin(&l, &pw_format_x86_64);
+	for (pw_va va = 0; va < 0x8000; va += 0x2000)
+		enter(&l, va, 0, 0x9000000 | PTE_P);
+	enter(&l, 0x800000, 0, 0x9000000 | PTE_P);
+	enter(&l, 0x40000000, 0, 0x9000000 | PTE_P);
+	enter(&l, 0x40800000, 0, 0x9000000 | PTE_P);
+	pw_regions_begin(&l.regions, &l.space, 0, UINT64_MAX, NULL, 0);
+	count = pw_regions_fill(&l.regions, some, 2);
+	cr_assert(count > 0 && some[count - 1].last < 0x8000);
+	for (unsigned i = 0; i < 2; i++)
+		enter(&l, made[i], 0, 0x9000000 | PTE_P);
+	while ((count = pw_regions_fill(&l.regions, some, 2)) > 0) {
+		for (size_t i = 0; i < count; i++)
+			found += some[i].first == made[0] || some[i].first == made[1];
+	}
+	cr_assert_eq(found, 2u);
+	ram_end(&l.ram);
+}

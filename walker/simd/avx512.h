@@ -17,7 +17,7 @@ bool pw_alike_avx512(const uint64_t *at, const uint64_t *ahead, uint64_t count, 
 	uint64_t expected, uint64_t stride, struct pw_common *common);
 uint64_t pw_scan_avx512(struct pw_scan *scan);
 void pw_find_tables_avx512(const struct pw_level *row, const char *at, const char *next,
-	uint64_t count, uint64_t *tables);
+	uint64_t count, uint64_t *tables, uint64_t *present);
 struct pw_take_counts pw_take_avx512(uint64_t *at, const uint64_t *ahead, uint64_t count,
 	const struct pw_take_masks *masks, uint64_t *accessed, uint64_t *dirty);
 #endif

@@ -414,22 +414,29 @@ VECTOR_ENTRY uint64_t pw_scan_avx512(struct pw_scan *s)
 }
 
 VECTOR_ENTRY void pw_find_tables_avx512(const struct pw_level *row, const char *at,
-	const char *next, uint64_t count, uint64_t *tables)
+	const char *next, uint64_t count, uint64_t *tables, uint64_t *present)
 {
-	__m512i mask = splat(row->present_all | row->table_mask);
-	__m512i value = splat(row->present_all | row->table_value);
+	__m512i all = splat(row->present_all), any = splat(row->present_any);
+	__m512i mask = splat(row->table_mask), value = splat(row->table_value);
 
-	for (uint64_t i = 0; i < count; i += LANES) {
-		uint64_t left = count - i;
-		__mmask8 lanes = (__mmask8)(left < LANES ? 0xffu >> (LANES - left) : 0xffu);
-		__m512i e = _mm512_maskz_loadu_epi64(lanes, at + i * 8);
-		uint64_t found = lanes & equal(e, mask, value);
+	for (uint64_t i = 0; i < count; i += 64) {
+		uint64_t found = 0, links = 0;
 
-		if (next)
-			_mm_prefetch(next + i * 8, _MM_HINT_T0);
-		if (i % 64 == 0)
-			tables[i / 64] = 0;
-		tables[i / 64] |= found << (i & 63);
+		for (uint64_t n = i; n < count && n < i + 64; n += LANES) {
+			uint64_t left = count - n;
+			__mmask8 lanes = (__mmask8)(left < LANES ? 0xffu >> (LANES - left) : 0xffu);
+			__m512i e = _mm512_maskz_loadu_epi64(lanes, at + n * 8);
+
+			if (next)
+				_mm_prefetch(next + n * 8, _MM_HINT_T0);
+			lanes &= equal(e, all, all);
+			if (row->present_any)
+				lanes &= _mm512_test_epi64_mask(e, any);
+			found |= (uint64_t)lanes << (n & 63);
+			links |= (uint64_t)(lanes & equal(e, mask, value)) << (n & 63);
+		}
+		present[i / 64] = found;
+		tables[i / 64] = links;
 	}
 }
 

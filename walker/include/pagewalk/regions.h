@@ -67,12 +67,13 @@ struct pw_sieve {
 	uint8_t right_bit[PW_MAX_ATTRIBUTES]; /* 0 for none: a fold decides then */
 };
 
-/* Private: where the tables of a level-1 table are, a bit an entry; `table` is its address. */
+/* Private: what a level-1 table holds, a bit an entry; `table` is its address. */
 struct pw_ahead {
 	pw_pa table;
 	bool known;
+	bool now; /* seen in the present call: holes need not be looked at again */
 	uint64_t and_fold, or_fold; /* of the entries above its own */
-	uint64_t tables[8];
+	uint64_t tables[8], present[8];
 };
 
 /* Private: a last table that will be come to, and the entry that leads to it. */
