@@ -82,20 +82,35 @@ static inline void fixture_end(struct fixture *f)
 	test_memory_end(&f->tm);
 }
 
-/* What the twin finds at va. */
-static inline struct slow_result fixture_look(const struct fixture *f, pw_va va)
+/* What the twin has to know of the space as it is now. */
+static inline struct slow_config fixture_config(const struct fixture *f)
 {
-	static const struct slow_access any = {.op = SLOW_OP_NONE};
-	struct slow_memory memory = {
-		f->tm.bytes, f->tm.base, f->tm.size, f->format->big_endian, NULL};
 	struct slow_config config;
-	struct slow_result result;
 
 	cr_assert(slow_config_tables(&config, f->format->name, f->space.root));
 	config.ept_ad = true;
 	config.riscv_svnapot = f->rules.riscv_napot;
-	slow_walk(&config, &memory, va, &any, &result);
+	return config;
+}
+
+/* What the twin finds at va. Many looks share a config: that is most of the work of one. */
+static inline struct slow_result fixture_look_by(
+	const struct fixture *f, const struct slow_config *config, pw_va va)
+{
+	static const struct slow_access any = {.op = SLOW_OP_NONE};
+	struct slow_memory memory = {
+		f->tm.bytes, f->tm.base, f->tm.size, f->format->big_endian, NULL};
+	struct slow_result result;
+
+	slow_walk(config, &memory, va, &any, &result);
 	return result;
+}
+
+static inline struct slow_result fixture_look(const struct fixture *f, pw_va va)
+{
+	struct slow_config config = fixture_config(f);
+
+	return fixture_look_by(f, &config, va);
 }
 
 static inline unsigned fixture_letters(struct slow_rights rights)

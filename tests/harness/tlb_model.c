@@ -3,10 +3,10 @@
 
 #define OPS 64
 
-static struct tlb_leaf look(const struct tlb *tlb, uint64_t cell)
+static struct tlb_leaf look(const struct tlb *tlb, const struct slow_config *config, uint64_t cell)
 {
 	pw_va va = tlb->first + cell * tlb->page;
-	struct slow_result r = fixture_look(tlb->f, va);
+	struct slow_result r = fixture_look_by(tlb->f, config, va);
 	struct tlb_leaf leaf = {.held = true, .hole = r.status != SLOW_MAPPED};
 
 	/* A hole is remembered as the entry that it is, of whatever level. */
@@ -54,6 +54,7 @@ static void take_tables(struct tlb *tlb, pw_pa table, unsigned level, pw_va base
 void tlb_fill(struct tlb *tlb, const struct fixture *f, pw_va first, uint64_t cells)
 {
 	uint64_t dropped = tlb->dropped, needed = tlb->needed;
+	struct slow_config config = fixture_config(f);
 
 	cr_assert(cells <= TLB_CELLS);
 	memset(tlb, 0, sizeof *tlb);
@@ -64,7 +65,7 @@ void tlb_fill(struct tlb *tlb, const struct fixture *f, pw_va first, uint64_t ce
 	tlb->dropped = dropped;
 	tlb->needed = needed;
 	for (uint64_t i = 0; i < cells; i++) {
-		tlb->leaf[i] = look(tlb, i);
+		tlb->leaf[i] = look(tlb, &config, i);
 		tlb->leaf[i].held = !tlb->leaf[i].hole || remembers_holes(tlb);
 	}
 	take_tables(tlb, f->space.root, f->format->levels - 1u, 0);
@@ -284,8 +285,10 @@ static bool still_leads(const struct tlb *tlb, const struct tlb_entry *held)
 
 void tlb_check(struct tlb *tlb, const char *after)
 {
+	struct slow_config config = fixture_config(tlb->f);
+
 	for (uint64_t i = 0; i < tlb->cells; i++) {
-		struct tlb_leaf now = look(tlb, i);
+		struct tlb_leaf now = look(tlb, &config, i);
 
 		if (is_right(&tlb->leaf[i], &now))
 			continue;
@@ -332,8 +335,10 @@ static bool needs_break(
 
 void tlb_check_break(struct tlb *tlb, const char *during)
 {
+	struct slow_config config = fixture_config(tlb->f);
+
 	for (uint64_t i = 0; i < tlb->cells; i++) {
-		struct tlb_leaf now = look(tlb, i), *held = &tlb->leaf[i];
+		struct tlb_leaf now = look(tlb, &config, i), *held = &tlb->leaf[i];
 
 		if (now.hole)
 			continue;
