@@ -16,6 +16,8 @@ shift
 # A test program may hold the library twice (its own copy and the program's under test).
 export ASAN_OPTIONS="detect_odr_violation=0${ASAN_OPTIONS:+:$ASAN_OPTIONS}"
 
+# For whoever wants to see a failure again: see share.h.
+if [ -n "${PW_SHARE:-}" ]; then echo "PW_SHARE=$PW_SHARE"; fi
 {
   status=0
   timeout -k 10 "$limit" "$@" </dev/null 2>&1 || status=$?

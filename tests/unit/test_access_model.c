@@ -5,15 +5,17 @@
  * address, rights, and the Accessed and Dirty flags afterwards.
  *
  * By default every STRIDE-th combination is tried; all of them with PW_EXHAUSTIVE in the
- * environment.
+ * environment, fewer if a share is asked for.
  */
 #include "access_groups.h"
+#include "share.h"
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-/* A prime that divides no product of choices, so that every setting meets every other. */
-#define STRIDE 31
+/* Primes that divide no product of choices, so that every setting meets every other. */
+#define STRIDE       31
+#define SHARE_STRIDE 211
 
 #define FAILURES_SHOWN 10
 
@@ -40,7 +42,8 @@ static void try_one(struct model_cursor *cursor, struct tally *tally)
 static struct tally try_group(const struct model_group *group,
 	void (*count)(const struct model_case *c, uint64_t *counts), uint64_t *counts)
 {
-	uint64_t stride = getenv("PW_EXHAUSTIVE") ? 1 : STRIDE;
+	uint64_t part = share() > 1 ? SHARE_STRIDE : STRIDE;
+	uint64_t stride = getenv("PW_EXHAUSTIVE") ? 1 : part;
 	struct tally tally = {0, 0};
 	struct model_cursor cursor;
 

@@ -4,11 +4,17 @@
  * them in memory type, address or size. What may differ are rights.
  */
 #include "random.h"
+#include "share.h"
 #include "tlb_model.h"
 #include <stdio.h>
 #include <stdlib.h>
 
-#define BEFORE 80 /* cells below the boundary of a larger page, and above it */
+/* Cells below the boundary of a larger page, and above it: whole groups of entries. All of them are
+ * looked at after each store. */
+static uint64_t half(void)
+{
+	return share_of(80, 40);
+}
 
 struct watch {
 	struct fixture f;
@@ -85,8 +91,8 @@ static void begin(struct watch *w, const struct pw_format *format)
 	w->f.flush.flush_now = flush_now;
 	w->f.flush.ctx = w;
 	w->during = "the beginning";
-	tlb_fill(&w->tlb, &w->f, boundary - BEFORE * pw_level_page_size(&format->level[0]),
-		2 * BEFORE);
+	tlb_fill(&w->tlb, &w->f, boundary - half() * pw_level_page_size(&format->level[0]),
+		2 * half());
 }
 
 static void end(struct watch *w)
@@ -130,7 +136,7 @@ static pw_rights type_of(const struct watch *w, unsigned which)
 
 static void change_type(struct watch *w, pw_rights rights, pw_rights how)
 {
-	uint64_t page = w->tlb.page, count = 2 * BEFORE;
+	uint64_t page = w->tlb.page, count = 2 * half();
 	pw_va first = w->tlb.first;
 	enum pw_status status;
 
@@ -276,7 +282,7 @@ static void one(struct watch *w)
 Test(build_break, random_operations)
 {
 	uint64_t seed = random_seed(20271128);
-	unsigned operations = getenv("PW_EXHAUSTIVE") ? 500 : 15;
+	unsigned operations = getenv("PW_EXHAUSTIVE") ? 500 : share_of(15, 5);
 	const struct pw_format *format;
 	static struct watch w;
 

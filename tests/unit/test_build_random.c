@@ -2,10 +2,11 @@
 /* Random sequences of operations on large worlds, up to 1 GiB pages beside 4 KiB pages, in every
  * format. See build_operations.h. */
 #include "build_operations.h"
+#include "share.h"
 #include <stdio.h>
 
-static void every_format(bool windows, bool live, const struct pw_kernels *kernels,
-	unsigned operations, uint64_t fixed_seed)
+static void every_format(bool windows, bool live, const struct pw_kernels *kernels, unsigned all,
+	uint64_t fixed_seed)
 {
 	const struct world_kind kind = {
 		.memory_bytes = UINT64_C(8) << 20,
@@ -17,6 +18,7 @@ static void every_format(bool windows, bool live, const struct pw_kernels *kerne
 		.groups = !kernels || live,
 		.retains = kernels != NULL,
 	};
+	unsigned operations = share_of(all, 20);
 	uint64_t seed = random_seed(fixed_seed);
 	const struct pw_format *format;
 	struct build_sum sum = {.operations = 0};

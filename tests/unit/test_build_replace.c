@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Mapping over what is mapped: what gives way, what stays, and that it is all or nothing. */
 #include "build_fixture.h"
+#include "share.h"
 #include "tiny_format.h"
 #include <stdlib.h>
 
@@ -82,6 +83,7 @@ static void replace_one(struct fixture *f, unsigned from, unsigned to, pw_pa pa)
 static void every_range(bool windows, bool live)
 {
 	static struct fixture f;
+	unsigned n = 0, step = share();
 
 	tiny = tiny_format(3, 2);
 	tiny.extension = PW_ZERO_EXTENDED;
@@ -91,6 +93,8 @@ static void every_range(bool windows, bool live)
 	for (unsigned level = 0; level < 3; level++) {
 		for (unsigned from = 0; from < PAGES; from++) {
 			for (unsigned to = from + 1; to <= PAGES; to++) {
+				if (n++ % step)
+					continue;
 				prepare(&f, level, from & 1);
 				/* Large pages fit, or only those of the middle level, or none. */
 				replace_one(&f, from, to,

@@ -5,6 +5,7 @@
  */
 #include "agree.h"
 #include "nested_world.h"
+#include "share.h"
 #include <criterion/criterion.h>
 #include <pagewalk/pagewalk.h>
 #include <stdio.h>
@@ -119,14 +120,14 @@ static void try_pair(struct world *w, const struct pw_format *one, const struct 
 }
 
 static void try_family(
-	struct world *w, const char *const *ones, const char *const *twos, int rounds)
+	struct world *w, const char *const *ones, const char *const *twos, unsigned rounds)
 {
 	for (; *ones; ones++) {
 		for (const char *const *two = twos; *two; two++) {
 			memset(w->stage, 0, sizeof w->stage);
 			memset(w->during, 0, sizeof w->during);
 			memset(w->exit, 0, sizeof w->exit);
-			for (int i = 0; i < rounds; i++)
+			for (unsigned i = 0; i < rounds; i++)
 				try_pair(w, pw_format_find(*ones), pw_format_find(*two));
 			cr_expect(w->stage[0] > 100 && w->stage[2] > 100 &&
 					  (w->stage[1] > 100 || !strcmp(*ones, "x86-none")),
@@ -145,7 +146,7 @@ static void run(uint64_t seed, uint64_t base, const char *const *ones, const cha
 
 	seed = random_seed(seed);
 	nested_world_begin(&w.world, seed, base);
-	try_family(&w, ones, twos, 700);
+	try_family(&w, ones, twos, share_of(700, 300));
 	nested_world_end(&w.world);
 	printf("seed %llu\n", (unsigned long long)seed);
 }

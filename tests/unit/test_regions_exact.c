@@ -6,6 +6,7 @@
  */
 #include "ram.h"
 #include "random.h"
+#include "share.h"
 #include "tiny_format.h"
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -233,12 +234,13 @@ static void check_list(const struct atlas *a)
 Test(regions_exact, whole_spaces_page_by_page)
 {
 	static struct atlas a;
+	unsigned rounds = share_of(200, 60);
 	uint64_t seed = random_seed(20260921);
 
 	a.random = random_from(seed);
 	printf("seed %llu\n", (unsigned long long)seed);
 	ram_begin(&a.ram, BASE, TABLES * PAGE);
-	for (int round = 0; round < 200; round++) {
+	for (unsigned round = 0; round < rounds; round++) {
 		random_space(&a);
 		for (int i = 0; i < 3; i++) {
 			random_range(&a);

@@ -6,6 +6,7 @@
  */
 #include "ram.h"
 #include "random.h"
+#include "share.h"
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -282,6 +283,7 @@ static size_t compare(struct shelf *s)
 Test(regions_fill, every_way_gives_the_same_list)
 {
 	static struct shelf s;
+	unsigned rounds = share_of(40, 8);
 	uint64_t seed = random_seed(20260951);
 
 	s.random = random_from(seed);
@@ -290,7 +292,7 @@ Test(regions_fill, every_way_gives_the_same_list)
 	for (size_t i = 0; (s.format = pw_format_at(i)); i++) {
 		size_t regions = 0;
 
-		for (int round = 0; round < 40 && s.format->levels > 1; round++) {
+		for (unsigned round = 0; round < rounds && s.format->levels > 1; round++) {
 			make_tables(&s);
 			take_part(&s);
 			for (int again = 0; again < 3; again++)

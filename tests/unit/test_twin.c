@@ -5,6 +5,7 @@
  */
 #include "agree.h"
 #include "random_tables.h"
+#include "share.h"
 #include <criterion/criterion.h>
 #include <pagewalk/pagewalk.h>
 #include <stdio.h>
@@ -185,13 +186,14 @@ static void tables_as_they_are(struct bench *bench, const struct pw_format *form
 Test(twin, every_format)
 {
 	static struct bench bench;
+	unsigned rounds = share_of(2500, 400);
 	uint64_t seed = random_seed(20260901);
 	const struct pw_format *format;
 
 	bench_begin(&bench, seed);
 	for (size_t i = 0; (format = pw_format_at(i)); i++) {
 		memset(bench.reached, 0, sizeof bench.reached);
-		for (int round = 0; round < 2500; round++)
+		for (unsigned round = 0; round < rounds; round++)
 			tables_as_they_are(&bench, format);
 		for (unsigned level = 0; level < format->levels; level++)
 			cr_expect(!format->level[level].page.size_log2 ||
@@ -335,10 +337,11 @@ static void twin_registers(struct registers *r)
 Test(twin, x86_from_control_registers)
 {
 	static struct bench bench;
+	unsigned rounds = share_of(20000, 10000);
 	uint64_t seed = random_seed(20260902);
 
 	bench_begin(&bench, seed);
-	for (int round = 0; round < 20000; round++) {
+	for (unsigned round = 0; round < rounds; round++) {
 		struct registers r = random_registers(&bench);
 		struct pw_space space;
 		const char *why;
