@@ -140,7 +140,9 @@ static void mark_part(struct undo *u, const struct pw_table *table, unsigned lev
 		seen = marked = entry;
 		if (accessed)
 			marked = with_accessed(shape, marked, true);
-		if (dirty && pw_may_be_written(b, shape, marked))
+		/* Where the right to write itself says it, a clean part has none yet. */
+		if (dirty &&
+			(!pw_dirty_flag(b->format, shape) || pw_may_be_written(b, shape, marked)))
 			marked = with_dirty(b, shape, marked, true);
 		if (marked == entry || pw_exchange(b, table, index, &entry, marked))
 			return;

@@ -508,3 +508,28 @@ Test(journal, live_arm_dirty)
 	s.f.flush.live = false;
 	end(&s);
 }
+
+/* Merged clean and written to since, which the hardware says by the right to write. */
+Test(journal, dirty_when_merged)
+{
+	const uint64_t dbm = UINT64_C(1) << 51, read_only = 1 << 7;
+	static struct scene s;
+
+	begin(&s, &pw_format_arm64_4k, true);
+	cr_assert(pw_map(&s.f.space, 0, 2 * MIB, 2 * MIB, PW_R | PW_W, NULL) == PW_OK);
+	cr_assert(pw_split(&s.f.space, 0, 2 * MIB, 0, NULL) == PW_OK);
+	for (pw_va va = 0; va < 2 * MIB; va += 4 * KIB)
+		fixture_set_entry(&s.f, va, fixture_entry(&s.f, va) | dbm | read_only);
+	attach(&s);
+	cr_assert(pw_collapse(&s.f.space, 0, 2 * MIB, 1, NULL, &s.f.flush) == PW_OK);
+	fixture_expect(&s.f, 0, 2 * MIB, 2 * MIB, PW_R);
+	cr_assert(fixture_entry(&s.f, 0) & read_only && fixture_entry(&s.f, 0) & dbm);
+	fixture_set_entry(&s.f, 0, fixture_entry(&s.f, 0) & ~read_only);
+	cr_assert(pw_undo(&s.f.space, &s.f.flush, 0) == PW_OK);
+	for (pw_va va = 0; va < 2 * MIB; va += 4 * KIB) {
+		fixture_expect(&s.f, va, 2 * MIB + va, 4 * KIB, PW_R | PW_W);
+		cr_assert(!(fixture_entry(&s.f, va) & read_only), "%#llx", (unsigned long long)va);
+	}
+	pw_flush_done(&s.f.space, &s.f.flush);
+	end(&s);
+}
