@@ -1,59 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The journal case by case; test_journal_random.c has random operations in every format. */
-#include "build_fixture.h"
+/*
+ * The journal case by case; test_journal_marks.c has what the hardware does meanwhile,
+ * test_journal_random.c random operations in every format.
+ */
+#include "journal_scene.h"
 #include "tiny_format.h"
-#include <pagewalk/journal.h>
+#include <criterion/criterion.h>
 #include <stdlib.h>
-
-#define RWX     (PW_R | PW_W | PW_X)
-#define RECORDS 4096
-
-struct scene {
-	struct fixture f;
-	struct pw_record records[RECORDS];
-	struct pw_journal journal;
-	uint8_t *copy; /* of the memory before */
-	/* What flush_now saw. */
-	pw_va watched;
-	unsigned flushes, holes;
-};
-
-static void attach(struct scene *s)
-{
-	s->journal = (struct pw_journal){.records = s->records, .max = RECORDS};
-	s->f.flush.journal = &s->journal;
-	free(s->copy);
-	s->copy = malloc(s->f.tm.size + s->f.tm.size / TEST_GRAIN);
-	cr_assert(s->copy != NULL);
-	test_memory_copy_tables(&s->f.tm, s->copy);
-}
-
-static void begin(struct scene *s, const struct pw_format *format, bool windows)
-{
-	memset(s, 0, sizeof *s);
-	fixture_begin(&s->f, format, windows);
-	attach(s);
-}
-
-/* Undone, flushed: the same tables as before, with the same in them. */
-static void expect_undone(struct scene *s)
-{
-	enum pw_status status = pw_undo(&s->f.space, &s->f.flush, 0);
-
-	cr_assert(status == PW_OK, "%s: %s", s->f.format->name, pw_status_name(status));
-	pw_flush_done(&s->f.space, &s->f.flush);
-	cr_assert(s->journal.count == 0);
-	cr_assert(test_memory_tables_equal(&s->f.tm, s->copy), "%s: not as before",
-		s->f.format->name);
-}
-
-static void end(struct scene *s)
-{
-	s->f.flush.journal = NULL;
-	free(s->copy);
-	s->copy = NULL;
-	fixture_end(&s->f);
-}
 
 static unsigned count(const struct scene *s, enum pw_record_kind kind)
 {
@@ -84,7 +37,7 @@ Test(journal, records)
 	const uint64_t rwx = 0x37, rx = 0x35; /* with memory type WB */
 	pw_pa table, root;
 
-	begin(&s, &pw_format_ept_4, true);
+	scene_begin(&s, &pw_format_ept_4, true);
 	root = s.f.space.root;
 	/* 1 GiB at once, from the end of one last table to the beginning of another. */
 	cr_assert(pw_map(&s.f.space, GIB, 0, GIB, RWX | PW_MEM_WB, &s.f.flush) == PW_OK);
@@ -110,7 +63,7 @@ Test(journal, records)
 	/* Nothing is changed, nothing is recorded. */
 	cr_assert(pw_protect(&s.f.space, 8 * KIB, 400 * KIB, PW_R | PW_X, &s.f.flush) == PW_OK);
 	cr_assert(s.journal.count == 1);
-	end(&s);
+	scene_end(&s);
 }
 
 /* ---- Refusals ---- */
@@ -119,7 +72,7 @@ Test(journal, arguments)
 {
 	static struct scene s;
 
-	begin(&s, &pw_format_x86_64, true);
+	scene_begin(&s, &pw_format_x86_64, true);
 	cr_assert(pw_undo(NULL, &s.f.flush, 0) == PW_E_ARGUMENT);
 	cr_assert(pw_undo(&s.f.space, NULL, 0) == PW_E_ARGUMENT);
 	cr_assert(pw_undo(&s.f.space, &s.f.flush, 1) == PW_E_ARGUMENT);
@@ -134,8 +87,8 @@ Test(journal, arguments)
 	cr_assert(pw_undo(&s.f.space, &s.f.flush, 0) == PW_E_ARGUMENT);
 	for (size_t i = 0; i < s.journal.count; i++)
 		s.records[i].bytes = s.records[i].bytes == 4 ? 8 : s.records[i].bytes;
-	expect_undone(&s);
-	end(&s);
+	scene_expect_undone(&s);
+	scene_end(&s);
 }
 
 /* Somebody else has changed an entry: nothing is undone, whatever comes before it. */
@@ -145,7 +98,7 @@ Test(journal, changed_since)
 	uint64_t entry;
 	size_t records;
 
-	begin(&s, &pw_format_x86_64, true);
+	scene_begin(&s, &pw_format_x86_64, true);
 	cr_assert(pw_map(&s.f.space, 0, 0, 4 * MIB - 4 * KIB, RWX, &s.f.flush) == PW_OK);
 	cr_assert(pw_protect(&s.f.space, 0, 8 * KIB, PW_R, &s.f.flush) == PW_OK);
 	cr_assert(pw_unmap(&s.f.space, 3 * MIB, 8 * KIB, &s.f.flush) == PW_OK);
@@ -167,7 +120,7 @@ Test(journal, changed_since)
 	fixture_expect_hole(&s.f, 0);
 	pw_flush_done(&s.f.space, &s.f.flush);
 	cr_assert(s.f.tm.tables_out == 1);
-	end(&s);
+	scene_end(&s);
 }
 
 /* The journal is as large as the operation needs it, or one record smaller. */
@@ -176,11 +129,11 @@ Test(journal, exact_room)
 	static struct scene s;
 	size_t needed;
 
-	begin(&s, &pw_format_x86_64, true);
+	scene_begin(&s, &pw_format_x86_64, true);
 	cr_assert(pw_map(&s.f.space, 0, 0, GIB, RWX, NULL) == PW_OK);
 	for (unsigned live = 0; live < 2; live++) {
 		s.f.flush.live = live;
-		attach(&s);
+		scene_attach(&s);
 		cr_assert(pw_unmap(&s.f.space, 4 * KIB, 600 * MIB, &s.f.flush) == PW_OK);
 		needed = s.journal.count;
 		/* Three splits: a table taken, filled and linked. */
@@ -207,7 +160,7 @@ Test(journal, exact_room)
 			fixture_set_entry(&s.f, 0, fixture_entry(&s.f, 0) & ~UINT64_C(0x40));
 		cr_assert(test_memory_tables_equal(&s.f.tm, s.copy));
 	}
-	end(&s);
+	scene_end(&s);
 }
 
 /* ---- Pages that are given and taken ---- */
@@ -217,7 +170,7 @@ Test(journal, allocate_and_free)
 	static struct scene s;
 
 	for (unsigned live = 0; live < 2; live++) {
-		begin(&s, &pw_format_x86_64, true);
+		scene_begin(&s, &pw_format_x86_64, true);
 		s.f.tm.largest_page = 2 * MIB;
 		s.f.flush.live = live;
 		cr_assert(pw_allocate(&s.f.space, 0, 2 * MIB + 32 * KIB, RWX, &s.f.flush) == PW_OK);
@@ -230,7 +183,7 @@ Test(journal, allocate_and_free)
 
 		cr_assert(pw_allocate(&s.f.space, 0, 2 * MIB + 32 * KIB, RWX, &s.f.flush) == PW_OK);
 		pw_flush_done(&s.f.space, &s.f.flush);
-		attach(&s);
+		scene_attach(&s);
 		/* No flush_now: they wait. What is left of the large page is small ones. */
 		cr_assert(pw_free(&s.f.space, 4 * KIB, 2 * MIB + 12 * KIB, &s.f.flush) == PW_OK);
 		cr_assert(s.f.tm.page_bytes_out == 2 * MIB + 32 * KIB);
@@ -241,7 +194,7 @@ Test(journal, allocate_and_free)
 		cr_assert(pw_free(&s.f.space, 0, 2 * MIB + 32 * KIB, &s.f.flush) == PW_OK);
 		pw_flush_done(&s.f.space, &s.f.flush);
 		cr_assert(s.f.tm.page_bytes_out == 0 && s.f.tm.page_count == 0);
-		end(&s);
+		scene_end(&s);
 	}
 }
 
@@ -258,22 +211,22 @@ Test(journal, two_paths)
 	static struct scene s;
 	pw_pa shared;
 
-	begin(&s, &format, true);
+	scene_begin(&s, &format, true);
 	cr_assert(s.f.tm.memory.allocate_table(&s.f.tm, PAGE, &shared));
 	for (unsigned i = 0; i < 8; i++)
 		test_memory_store(&s.f.tm, shared + 8 * i, 8, 0);
 	test_memory_store(&s.f.tm, s.f.space.root, 8, shared | 7);
 	test_memory_store(&s.f.tm, s.f.space.root + 8, 8, shared | 7);
-	attach(&s);
+	scene_attach(&s);
 	cr_assert(pw_map(&s.f.space, PAGE, 64 * MIB, 2 * ABOVE, PW_R | PW_W, &s.f.flush) == PW_OK);
 	cr_assert(count(&s, PW_RECORD_UNUSED) > 0);
 	/* Another use of what went back. */
 	cr_assert(pw_map(&s.f.space, 3 * ABOVE, 64 * MIB + PAGE, ABOVE, PW_R | PW_W, &s.f.flush) ==
 		  PW_OK);
-	expect_undone(&s);
+	scene_expect_undone(&s);
 	/* The second path finds what the first has taken out. */
 	cr_assert(pw_map(&s.f.space, PAGE, 64 * MIB, 2 * ABOVE, PW_R | PW_W, NULL) == PW_OK);
-	attach(&s);
+	scene_attach(&s);
 	cr_assert(pw_unmap(&s.f.space, 0, 2 * ABOVE, &s.f.flush) == PW_OK);
 	cr_assert(count(&s, PW_RECORD_FREED) == 9);
 	cr_assert(pw_undo(&s.f.space, &s.f.flush, 0) == PW_OK);
@@ -293,12 +246,12 @@ static void grow(bool both_halves)
 	struct pw_space taller;
 	pw_pa root;
 
-	begin(&s, &pw_format_x86_64, true);
+	scene_begin(&s, &pw_format_x86_64, true);
 	cr_assert(pw_map(&s.f.space, 0, 0, 3 * GIB, RWX, NULL) == PW_OK);
 	if (both_halves)
 		cr_assert(pw_map(&s.f.space, UINT64_C(0xffff800000000000), 0, 3 * MIB, RWX, NULL) ==
 			  PW_OK);
-	attach(&s);
+	scene_attach(&s);
 	s.journal.max = 2;
 	cr_assert(
 		pw_root_grow(&s.f.space, &pw_format_x86_64_la57, &s.f.flush, &root) == PW_E_BUDGET);
@@ -314,14 +267,14 @@ static void grow(bool both_halves)
 	cr_assert(test_memory_tables_equal(&s.f.tm, s.copy));
 	/* And by the old space alone, where only the root is new. */
 	cr_assert(pw_root_grow(&s.f.space, &pw_format_x86_64_la57, &s.f.flush, &root) == PW_OK);
-	expect_undone(&s);
+	scene_expect_undone(&s);
 	/* Not undone: the old root goes. */
 	cr_assert(pw_root_grow(&s.f.space, &pw_format_x86_64_la57, &s.f.flush, &root) == PW_OK);
 	pw_flush_done(&s.f.space, &s.f.flush);
 	cr_assert(pw_space_init(&taller, &pw_format_x86_64_la57, root, &s.f.tm.memory) == PW_OK);
 	s.f.space = taller;
 	s.f.format = &pw_format_x86_64_la57;
-	end(&s);
+	scene_end(&s);
 }
 
 Test(journal, grown_root)
@@ -339,15 +292,15 @@ Test(journal, retention)
 	struct pw_retained tables[4];
 	struct pw_retention kept = {tables, 4, 0};
 
-	begin(&s, &pw_format_ept_4, true);
+	scene_begin(&s, &pw_format_ept_4, true);
 	s.f.flush.retention = &kept;
 	cr_assert(pw_map(&s.f.space, 0, 0, 2 * MIB, RWX, NULL) == PW_OK);
 	cr_assert(pw_split(&s.f.space, 0, 2 * MIB, 0, NULL) == PW_OK);
-	attach(&s);
+	scene_attach(&s);
 	cr_assert(pw_collapse(&s.f.space, 0, 2 * MIB, 1, NULL, &s.f.flush) == PW_OK);
 	cr_assert(kept.count == 0 && count(&s, PW_RECORD_FREED) == 1);
 	cr_assert(pw_protect(&s.f.space, 8 * KIB, 4 * KIB, PW_R, &s.f.flush) == PW_OK);
-	expect_undone(&s);
+	scene_expect_undone(&s);
 	/* One that was kept before serves, and goes to the memory. */
 	cr_assert(pw_collapse(&s.f.space, 0, 2 * MIB, 1, NULL, &s.f.flush) == PW_OK);
 	cr_assert(pw_retain(&s.f.space, 8 * KIB, 4 * KIB, &s.f.flush) == PW_OK);
@@ -358,178 +311,5 @@ Test(journal, retention)
 	fixture_expect(&s.f, 8 * KIB, 8 * KIB, 2 * MIB, RWX);
 	pw_flush_done(&s.f.space, &s.f.flush);
 	pw_retention_end(&s.f.space, &kept);
-	end(&s);
-}
-
-/* ---- Live spaces ---- */
-
-/* The hardware marks an entry between our look and our store. */
-Test(journal, marked_meanwhile)
-{
-	static struct scene s;
-
-	begin(&s, &pw_format_x86_64, false);
-	cr_assert(pw_map(&s.f.space, 0, 0, 8 * KIB, RWX, NULL) == PW_OK);
-	attach(&s);
-	s.f.flush.live = true;
-	s.f.tm.meddle = 0x60;
-	cr_assert(pw_protect(&s.f.space, 0, 4 * KIB, PW_R, &s.f.flush) == PW_OK);
-	cr_assert(s.journal.count == 1 && s.records[0].before & 0x40 && s.records[0].after & 0x40);
-	s.f.tm.meddle = 0;
-	cr_assert(pw_harvest(&s.f.space, 0, 4 * KIB,
-			  &(struct pw_marks){.clear = PW_MARK_DIRTY | PW_MARK_ACCESSED},
-			  &s.f.flush) == PW_OK);
-	cr_assert(!(fixture_entry(&s.f, 0) & 0x60));
-	s.f.tm.meddle = 0x20;
-	cr_assert(pw_undo(&s.f.space, &s.f.flush, 0) == PW_OK);
-	s.f.tm.meddle = 0;
-	fixture_expect(&s.f, 0, 0, 4 * KIB, RWX);
-	cr_assert((fixture_entry(&s.f, 0) & 0x60) == 0x60);
-	pw_flush_done(&s.f.space, &s.f.flush);
-	end(&s);
-}
-
-/* A page marked after it was merged: all of its parts may be what was written to. */
-Test(journal, marked_when_merged)
-{
-	static struct scene s;
-
-	for (unsigned live = 0; live < 2; live++) {
-		begin(&s, &pw_format_x86_64, true);
-		cr_assert(pw_map(&s.f.space, 0, 2 * MIB, 2 * MIB, RWX, NULL) == PW_OK);
-		cr_assert(pw_split(&s.f.space, 0, 2 * MIB, 0, NULL) == PW_OK);
-		cr_assert(pw_protect(&s.f.space, 4 * KIB, 4 * KIB, RWX, NULL) == PW_OK);
-		fixture_set_entry(&s.f, 8 * KIB, fixture_entry(&s.f, 8 * KIB) | 0x60);
-		attach(&s);
-		cr_assert(pw_collapse(&s.f.space, 0, 2 * MIB, 1, NULL, &s.f.flush) == PW_OK);
-		/* Dirty, as one of them was, and not accessed. */
-		cr_assert((fixture_entry(&s.f, 0) & 0xe0) == 0xc0);
-		s.f.flush.live = live;
-		fixture_set_entry(&s.f, 0, fixture_entry(&s.f, 0) | 0x20);
-		cr_assert(pw_undo(&s.f.space, &s.f.flush, 0) == PW_OK);
-		for (pw_va va = 0; va < 2 * MIB; va += 4 * KIB) {
-			uint64_t marks = va == 8 * KIB || live ? 0x60 : 0x20;
-
-			fixture_expect(&s.f, va, 2 * MIB + va, 4 * KIB, RWX);
-			cr_assert((fixture_entry(&s.f, va) & 0x60) == marks, "%#llx",
-				(unsigned long long)va);
-		}
-		pw_flush_done(&s.f.space, &s.f.flush);
-		s.f.flush.live = false;
-		end(&s);
-	}
-}
-
-static void count_flush(void *ctx, struct pw_flush *flush)
-{
-	struct scene *s = ctx;
-
-	(void)flush;
-	s->flushes++;
-	s->holes += fixture_look(&s->f, s->watched).status == SLOW_NOT_PRESENT;
-}
-
-/* Break before make, backwards too. */
-Test(journal, live_arm)
-{
-	static struct scene s;
-
-	begin(&s, &pw_format_arm64_4k, true);
-	cr_assert(pw_map(&s.f.space, 0, 0, 4 * MIB, RWX, NULL) == PW_OK);
-	attach(&s);
-	s.f.flush.live = true;
-	s.f.flush.flush_now = count_flush;
-	s.f.flush.ctx = &s;
-	cr_assert(pw_split(&s.f.space, 0, 2 * MIB, 0, &s.f.flush) == PW_OK);
-	cr_assert(s.flushes == 1 && s.holes == 1);
-	s.f.flush.flush_now = NULL;
-	cr_assert(pw_undo(&s.f.space, &s.f.flush, 0) == PW_E_UNSUPPORTED);
-	s.f.flush.flush_now = count_flush;
-	expect_undone(&s);
-	cr_assert(s.flushes == 2 && s.holes == 2);
-	fixture_expect(&s.f, 8 * KIB, 8 * KIB, 2 * MIB, RWX);
-	/* Another page in its place, and back. */
-	cr_assert(pw_map(&s.f.space, 2 * MIB, 8 * MIB, 2 * MIB, RWX | PW_REPLACE, &s.f.flush) ==
-		  PW_OK);
-	s.watched = 2 * MIB;
-	s.flushes = s.holes = 0;
-	expect_undone(&s);
-	cr_assert(s.flushes == 1 && s.holes == 1);
-	/* Another memory type, and back. */
-	s.flushes = s.holes = 0;
-	cr_assert(pw_protect(&s.f.space, 2 * MIB, 2 * MIB, RWX | PW_MEM_INDEX(3), &s.f.flush) ==
-		  PW_OK);
-	cr_assert(s.flushes == 1 && s.holes == 1 && s.journal.count == 2);
-	expect_undone(&s);
-	cr_assert(s.flushes == 2 && s.holes == 2);
-	/* With room for the hole only, it is as if nothing had been asked for. */
-	s.journal.max = 1;
-	cr_assert(pw_protect(&s.f.space, 2 * MIB, 2 * MIB, RWX | PW_MEM_INDEX(3), &s.f.flush) ==
-		  PW_E_BUDGET);
-	pw_flush_done(&s.f.space, &s.f.flush);
-	cr_assert(test_memory_tables_equal(&s.f.tm, s.copy));
-	s.f.flush.flush_now = NULL;
-	s.f.flush.live = false;
-	end(&s);
-}
-
-/* Where the hardware says "dirty" by the right to write, in groups too, which it marks in one. */
-Test(journal, live_arm_dirty)
-{
-	const uint64_t dbm = UINT64_C(1) << 51, read_only = 1 << 7, accessed = 1 << 10;
-	static struct scene s;
-	uint64_t entry;
-
-	begin(&s, &pw_format_arm64_4k, true);
-	cr_assert(pw_map(&s.f.space, 0, 0, 64 * KIB, PW_R | PW_W | PW_CONTIGUOUS, NULL) == PW_OK);
-	for (pw_va va = 0; va < 64 * KIB; va += 4 * KIB)
-		fixture_set_entry(
-			&s.f, va, (fixture_entry(&s.f, va) | dbm | read_only) & ~accessed);
-	attach(&s);
-	s.f.flush.live = true;
-	s.f.flush.flush_now = count_flush;
-	s.f.flush.ctx = &s;
-	/* Divides the group. */
-	cr_assert(pw_modify(&s.f.space, 0, 4 * KIB, PW_SOFTWARE(1), 0, &s.f.flush) == PW_OK);
-	cr_assert(pw_unmap(&s.f.space, 32 * KIB, 4 * KIB, &s.f.flush) == PW_OK);
-	cr_assert(s.journal.count > 0);
-	entry = fixture_entry(&s.f, 8 * KIB);
-	cr_assert(entry & dbm && entry & read_only);
-	fixture_set_entry(&s.f, 8 * KIB, (entry & ~read_only) | accessed);
-	cr_assert(pw_undo(&s.f.space, &s.f.flush, 0) == PW_OK);
-	/* As before, and marked where it was marked. */
-	entry = fixture_entry(&s.f, 8 * KIB);
-	cr_assert(!(entry & read_only) && entry & accessed && entry & dbm, "%#llx",
-		(unsigned long long)entry);
-	fixture_set_entry(&s.f, 8 * KIB, (entry | read_only) & ~accessed);
-	pw_flush_done(&s.f.space, &s.f.flush);
-	cr_assert(test_memory_tables_equal(&s.f.tm, s.copy));
-	s.f.flush.flush_now = NULL;
-	s.f.flush.live = false;
-	end(&s);
-}
-
-/* Merged clean and written to since, which the hardware says by the right to write. */
-Test(journal, dirty_when_merged)
-{
-	const uint64_t dbm = UINT64_C(1) << 51, read_only = 1 << 7;
-	static struct scene s;
-
-	begin(&s, &pw_format_arm64_4k, true);
-	cr_assert(pw_map(&s.f.space, 0, 2 * MIB, 2 * MIB, PW_R | PW_W, NULL) == PW_OK);
-	cr_assert(pw_split(&s.f.space, 0, 2 * MIB, 0, NULL) == PW_OK);
-	for (pw_va va = 0; va < 2 * MIB; va += 4 * KIB)
-		fixture_set_entry(&s.f, va, fixture_entry(&s.f, va) | dbm | read_only);
-	attach(&s);
-	cr_assert(pw_collapse(&s.f.space, 0, 2 * MIB, 1, NULL, &s.f.flush) == PW_OK);
-	fixture_expect(&s.f, 0, 2 * MIB, 2 * MIB, PW_R);
-	cr_assert(fixture_entry(&s.f, 0) & read_only && fixture_entry(&s.f, 0) & dbm);
-	fixture_set_entry(&s.f, 0, fixture_entry(&s.f, 0) & ~read_only);
-	cr_assert(pw_undo(&s.f.space, &s.f.flush, 0) == PW_OK);
-	for (pw_va va = 0; va < 2 * MIB; va += 4 * KIB) {
-		fixture_expect(&s.f, va, 2 * MIB + va, 4 * KIB, PW_R | PW_W);
-		cr_assert(!(fixture_entry(&s.f, va) & read_only), "%#llx", (unsigned long long)va);
-	}
-	pw_flush_done(&s.f.space, &s.f.flush);
-	end(&s);
+	scene_end(&s);
 }
