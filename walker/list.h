@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Private: the list that an enumeration puts regions into. */
+/* Private: the list that an enumeration puts regions into, and what it knows of the roles. */
 #ifndef PW_PRIVATE_LIST_H
 #define PW_PRIVATE_LIST_H
 
@@ -34,5 +34,12 @@ PW_INLINE bool pw_follows(const struct pw_region *region, enum pw_region_kind ki
 {
 	return region && region->kind == kind && region->last + 1 == first;
 }
+
+/*
+ * Notes what the attributes of pages of that level become in a role, that is under these folds
+ * (regions_begin.c).
+ */
+void pw_regions_fold(struct pw_regions *regions, unsigned level, uint64_t role, uint64_t and_fold,
+	uint64_t or_fold);
 
 #endif
