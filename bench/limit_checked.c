@@ -14,6 +14,7 @@
  * A, D, PAT or PS, G).
  */
 #include "bench.h"
+#include "limit.h"
 #include "pagewalk.h"
 #include "translator.h"
 #include "x86.h"
@@ -21,16 +22,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define INLINE    static inline __attribute__((always_inline))
-#define RARELY    static __attribute__((noinline, cold))
-#define LIKELY(x) __builtin_expect(!!(x), 1)
-
-#define TAIL     offsetof(struct pw_result, error_code)
-#define SECOND   (TAIL + 8)
-#define KEY_BIT  ((offsetof(struct pw_result, key) - TAIL) * 8)
 #define READ_BIT ((offsetof(struct pw_result, supervisor) - SECOND) * 8)
 
-_Static_assert(sizeof(struct pw_result) == TAIL + 16, "two words");
 _Static_assert(offsetof(struct pw_result, flags) >= SECOND &&
 		       offsetof(struct pw_result, memory_type) >= SECOND &&
 		       offsetof(struct pw_result, supervisor) >= SECOND &&

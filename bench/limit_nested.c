@@ -11,22 +11,15 @@
  * say are tables, and all that may be wrong is one word.
  */
 #include "bench.h"
+#include "limit.h"
 #include "nested.h"
 #include "x86.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define INLINE    static inline __attribute__((always_inline))
-#define RARELY    static __attribute__((noinline, cold))
-#define LIKELY(x) __builtin_expect(!!(x), 1)
-
-#define TAIL    offsetof(struct pw_result, error_code)
-#define SECOND  (TAIL + 8)
-#define KEY_BIT ((offsetof(struct pw_result, key) - TAIL) * 8)
-#define HEAD    offsetof(struct pw_nested_result, status)
-#define GRANT   offsetof(struct pw_nested_result, rights)
-_Static_assert(sizeof(struct pw_result) == TAIL + 16, "two words");
+#define HEAD  offsetof(struct pw_nested_result, status)
+#define GRANT offsetof(struct pw_nested_result, rights)
 _Static_assert(GRANT == HEAD + 4, "the rights are the upper half of a word");
 
 #define EPT_R    UINT64_C(1)

@@ -5,7 +5,6 @@
 #include "memo.h"
 
 #define ENTRIES_LOG2_MAX 9
-#define LINE_BYTES       64
 /* As many as a core fetches at a time: more would delay the next table's. */
 #define FIRST_LINES      16
 
@@ -159,7 +158,7 @@ void pw_ahead_start(const struct pw_regions *regions)
 	const char *at = regions->after.at;
 
 	for (unsigned line = 0; at && line < FIRST_LINES; line++)
-		PW_PREFETCH(at + line * LINE_BYTES);
+		PW_PREFETCH(at + line * PW_LINE_BYTES);
 }
 
 uint64_t pw_ahead_holes(const struct pw_regions *regions, uint64_t count)

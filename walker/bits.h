@@ -19,6 +19,9 @@ typedef uint64_t pw_word __attribute__((aligned(8)));
 typedef uint64_t pw_word;
 #endif
 
+/* What a prefetch brings. */
+#define PW_LINE_BYTES 64u
+
 /* The n lowest bits; n may be 64. */
 #define PW_LOW(n) ((n) >= 64 ? ~(uint64_t)0 : PW_BIT((n)&63) - 1)
 

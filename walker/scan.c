@@ -10,8 +10,7 @@ void *memcpy(void *to, const void *from, size_t bytes);
 #endif
 
 /* Entries between two looks at what to prefetch: eight lines of eight. */
-#define PIECE      64
-#define LINE_BYTES 64
+#define PIECE 64
 
 bool pw_has_words(const struct pw_format *format)
 {
@@ -327,7 +326,7 @@ PW_INLINE uint64_t scan(struct pw_scan *scan, const bool simple, const bool word
 		uint64_t holes;
 
 		end = s.count - t.i > PIECE ? t.i + PIECE : s.count;
-		for (unsigned line = 0; s.ahead && line < PIECE * 8; line += LINE_BYTES)
+		for (unsigned line = 0; s.ahead && line < PIECE * 8; line += PW_LINE_BYTES)
 			PW_PREFETCH(s.ahead + t.i * 8 + line);
 		holes = count_holes(&s, t.i, end, words);
 		if (holes) {

@@ -12,7 +12,6 @@
 #define VECTOR       __attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,popcnt"), always_inline))
 #define VECTOR_ENTRY __attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,popcnt")))
 #define LANES        8u
-#define LINE_BYTES   64u
 
 _Static_assert(LANES == PW_SCAN_ROOM, "a vector's regions are stored in one go");
 
@@ -281,10 +280,10 @@ static inline VECTOR uint64_t count_up(const struct sieve *v, const struct state
 	if (lines > most / LANES)
 		lines = most / LANES;
 	for (i = 0; i < lines; i++) {
-		__m512i e = _mm512_loadu_si512(at + i * LINE_BYTES);
+		__m512i e = _mm512_loadu_si512(at + i * PW_LINE_BYTES);
 
 		if (ahead)
-			_mm_prefetch(ahead + i * LINE_BYTES, _MM_HINT_T0);
+			_mm_prefetch(ahead + i * PW_LINE_BYTES, _MM_HINT_T0);
 		if (_mm512_cmpneq_epi64_mask(_mm512_and_si512(e, v->run), wanted))
 			break;
 		wanted = _mm512_add_epi64(wanted, step);
@@ -295,10 +294,11 @@ static inline VECTOR uint64_t count_up(const struct sieve *v, const struct state
 /* Four lines have none of these bits. */
 static inline VECTOR bool lack(const char *at, __m512i bits)
 {
-	__m512i some = _mm512_or_si512(_mm512_loadu_si512(at), _mm512_loadu_si512(at + LINE_BYTES));
+	__m512i some =
+		_mm512_or_si512(_mm512_loadu_si512(at), _mm512_loadu_si512(at + PW_LINE_BYTES));
 
-	some = _mm512_ternarylogic_epi64(some, _mm512_loadu_si512(at + 2 * LINE_BYTES),
-		_mm512_loadu_si512(at + 3 * LINE_BYTES), 0xfe);
+	some = _mm512_ternarylogic_epi64(some, _mm512_loadu_si512(at + 2 * PW_LINE_BYTES),
+		_mm512_loadu_si512(at + 3 * PW_LINE_BYTES), 0xfe);
 	return !_mm512_test_epi64_mask(some, bits);
 }
 
@@ -312,17 +312,17 @@ static inline VECTOR uint64_t skip_holes(
 	const __m512i bits = splat(v->from->present | v->from->any);
 	uint64_t i;
 
-	for (i = 0; i + 4 <= lines && lack(at + i * LINE_BYTES, bits); i += 4) {
+	for (i = 0; i + 4 <= lines && lack(at + i * PW_LINE_BYTES, bits); i += 4) {
 		for (uint64_t line = i; ahead && line < i + 4; line++)
-			_mm_prefetch(ahead + line * LINE_BYTES, _MM_HINT_T0);
+			_mm_prefetch(ahead + line * PW_LINE_BYTES, _MM_HINT_T0);
 	}
 	for (; i < lines; i++) {
-		__m512i e = _mm512_loadu_si512(at + i * LINE_BYTES);
+		__m512i e = _mm512_loadu_si512(at + i * PW_LINE_BYTES);
 
 		if (present_of(v, e, simple))
 			break;
 		if (ahead)
-			_mm_prefetch(ahead + i * LINE_BYTES, _MM_HINT_T0);
+			_mm_prefetch(ahead + i * PW_LINE_BYTES, _MM_HINT_T0);
 	}
 	return i;
 }
