@@ -81,6 +81,27 @@ static void suit(struct asked *asked, const struct pw_format *format)
 	asked->access &= ~PW_ACCESS_IMPLICIT;
 }
 
+static void count_step(void *ctx, const struct pw_nested_step *step)
+{
+	unsigned *steps = ctx;
+
+	EXPECT(step->stage == 1 || step->stage == 2);
+	++*steps;
+}
+
+/* A walk that tells its steps has the same end, and not more of them than it says. */
+static void fuzz_trace(struct nested_world *w, pw_va va, const struct asked *asked,
+	const struct pw_nested_result *wanted)
+{
+	unsigned steps = 0;
+	const struct pw_nested_tracer tracer = {.step = count_step, .ctx = &steps};
+	struct pw_nested_result told;
+
+	(void)!pw_nested_translate_trace(&w->one, &w->two, va, asked->access, &told, &tracer);
+	EXPECT(agree_same_nested(wanted, &told));
+	EXPECT(steps <= PW_NESTED_MAX_STEPS);
+}
+
 static void fuzz_translate(struct nested_world *w, pw_va va, const struct asked *asked)
 {
 	struct slow_nested_result twin;
@@ -90,6 +111,7 @@ static void fuzz_translate(struct nested_world *w, pw_va va, const struct asked 
 	(void)!pw_nested_translate(&w->one, &w->two, va, asked->access, &one);
 	(void)!pw_nested_translate(&w->one, &w->two_by_callbacks, va, asked->access, &other);
 	EXPECT(agree_same_nested(&one, &other));
+	fuzz_trace(w, va, asked, &one);
 	EXPECT(pw_nested_translate(&w->one, &w->two, va, asked->access, NULL) ==
 		(enum pw_status)one.status);
 	slow_nested(&w->pair, &w->machine, va, &asked->slow, &twin);
