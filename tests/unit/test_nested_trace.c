@@ -217,7 +217,7 @@ static void check_stores(struct world *w, const struct pw_nested_result *r,
 /* Takes the trace apart: walks of stage 2, and what stands between them. */
 static void check_steps(struct world *w, const struct pw_nested_result *r)
 {
-	struct pw_nested_step first[PW_MAX_LEVELS], store[PW_MAX_LEVELS];
+	struct pw_nested_step first[PW_MAX_LEVELS] = {{0}}, store[PW_MAX_LEVELS];
 	unsigned loads = 0, stores = 0, i = 0;
 	const struct pw_nested_step *step = w->trace.step;
 
