@@ -7,13 +7,8 @@ PW_SOURCE=${PW_SOURCE:-$(CDPATH="" cd -- "$(dirname -- "$0")/../.." && pwd)}
 PW_BUILD=${PW_BUILD:-$PW_SOURCE/build}
 PW_COMMAND=${PW_COMMAND:-$PW_BUILD/vmm/pagewalk}
 
-passed=0
-failed=0
-skipped=0
-
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-trap 'exit 1' HUP INT TERM
+# shellcheck source=../harness/tally.sh
+. "$PW_SOURCE/tests/harness/tally.sh"
 
 # `pagewalk` is the command under test, and the scratch folder holds whatever a test makes.
 mkdir "$scratch/bin" "$scratch/work"
@@ -21,29 +16,6 @@ ln -s "$PW_COMMAND" "$scratch/bin/pagewalk"
 PATH=$scratch/bin:$PATH
 cd "$scratch/work" || exit 1
 unset POSIXLY_CORRECT ARGP_HELP_FMT
-
-ok() {
-  passed=$((passed + 1))
-  printf 'ok: %s\n' "$1"
-}
-
-bad() {
-  failed=$((failed + 1))
-  printf 'FAILED: %s\n' "$1"
-  if [ -n "${2-}" ]; then
-    printf '%s\n' "$2" | sed 's/^/    /'
-  fi
-}
-
-skip() {
-  skipped=$((skipped + 1))
-  printf 'skipped: %s\n' "$1"
-}
-
-finish() {
-  printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
-  [ "$failed" -eq 0 ]
-}
 
 # ---- Running ------------------------------------------------------------------------------------
 
