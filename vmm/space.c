@@ -68,6 +68,32 @@ static enum vmm_status read_mode_state(struct vmm_vcpu *vcpu, struct pw_x86_stat
 	return status;
 }
 
+/* From the shared area while it is fresh: the few that matter, without a copy of all of them. */
+static enum vmm_status read_registers(struct vmm_vcpu *vcpu, struct pw_x86_state *state)
+{
+	const struct kvm_sregs *sregs = &vcpu->run->s.regs.sregs;
+	const struct kvm_regs *regs = &vcpu->run->s.regs.regs;
+	struct kvm_sregs sregs_asked;
+	struct kvm_regs regs_asked;
+
+	if (!vcpu->regs_fresh) {
+		enum vmm_status status = vmm_vcpu_get_sregs(vcpu, &sregs_asked);
+
+		if (status == VMM_OK)
+			status = vmm_vcpu_get_regs(vcpu, &regs_asked);
+		if (status != VMM_OK)
+			return status;
+		sregs = &sregs_asked;
+		regs = &regs_asked;
+	}
+	state->cr0 = sregs->cr0;
+	state->cr3 = sregs->cr3;
+	state->cr4 = sregs->cr4;
+	state->efer = sregs->efer;
+	state->rflags = regs->rflags;
+	return VMM_OK;
+}
+
 enum vmm_status vmm_vcpu_x86_state(struct vmm_vcpu *vcpu, struct pw_x86_state *state)
 {
 	struct pw_x86_state found = {
@@ -76,20 +102,10 @@ enum vmm_status vmm_vcpu_x86_state(struct vmm_vcpu *vcpu, struct pw_x86_state *s
 		.no_pse36 = !vcpu->model.pse36,
 		.amd = vcpu->model.vendor == VMM_VENDOR_AMD,
 	};
-	struct kvm_sregs sregs;
-	struct kvm_regs regs;
-	enum vmm_status status = vmm_vcpu_get_sregs(vcpu, &sregs);
+	enum vmm_status status = read_registers(vcpu, &found);
 
 	if (status == VMM_OK)
-		status = vmm_vcpu_get_regs(vcpu, &regs);
-	if (status != VMM_OK)
-		return status;
-	found.cr0 = sregs.cr0;
-	found.cr3 = sregs.cr3;
-	found.cr4 = sregs.cr4;
-	found.efer = sregs.efer;
-	found.rflags = regs.rflags;
-	status = read_mode_state(vcpu, &found);
+		status = read_mode_state(vcpu, &found);
 	if (status == VMM_OK)
 		*state = found;
 	return status;
