@@ -203,31 +203,87 @@ static void end(struct build *build)
 	free(build->spare);
 }
 
-/* What pw_map() says, as a complaint about the line. */
-static const char *reason_of(const struct build *build, const struct memory_range *range,
-	enum pw_status status, char *text, size_t size)
+static uint64_t size_of(const struct memory_range *range)
 {
+	return range->last - range->first + 1;
+}
+
+/* Which of both ends of the mapping it is that cannot be so far up. */
+static void explain_range(
+	const struct build *build, const struct memory_range *range, char *text, size_t size)
+{
+	unsigned bits = build->format->va_bits;
+
+	if (range->last >> bits != 0)
+		(void)snprintf(text, size,
+			"reaches beyond guest-physical addresses, which have %u bits", bits);
+	else
+		(void)snprintf(text, size,
+			"reaches beyond physical addresses, which have %u bits, from HOST "
+			"0x%" PRIx64 " on",
+			(unsigned)build->args->maxphyaddr, range->host);
+}
+
+static void explain_alignment(const struct memory_range *range, char *text, size_t size)
+{
+	if ((range->first | size_of(range)) % TABLE_BYTES != 0)
+		(void)snprintf(text, size, "does not begin and end at 4 KiB pages");
+	else
+		(void)snprintf(text, size, "has HOST 0x%" PRIx64 ", where no 4 KiB page begins",
+			range->host);
+}
+
+/* Ranges of the map overlap, or there would be no entry in the way. */
+static void explain_overlap(
+	const struct memory_map *map, const struct memory_range *range, char *text, size_t size)
+{
+	const struct memory_range *other = map->ranges;
+
+	while (other < range && (other->first > range->last || other->last < range->first))
+		other++;
+	(void)snprintf(text, size, "overlaps an earlier range, that of line %u", other->line);
+}
+
+static void explain_tables(const struct build *build, char *text, size_t size)
+{
+	if ((build->args->base + build->used - 1) >> build->args->maxphyaddr != 0)
+		(void)snprintf(text, size,
+			"takes tables beyond physical addresses, which have %u bits, from --base "
+			"0x%" PRIx64 " on",
+			(unsigned)build->args->maxphyaddr, build->args->base);
+	else
+		(void)snprintf(text, size, "takes more tables than an image can hold");
+}
+
+/* What pw_map() says, as a complaint about the line. */
+static void explain(const struct build *build, const struct memory_map *map,
+	const struct memory_range *range, enum pw_status status, char *text, size_t size)
+{
+	static const char words[] = "has rights or a type that cannot be had: ";
+	const size_t length = sizeof words - 1;
 	struct pw_refusal reason;
 
-	if (pw_why_refused(&build->space, range->first, range->last - range->first + 1,
-		    range->rights, &reason) == PW_E_RIGHTS) {
-		int length = snprintf(text, size, "has rights or a type that cannot be had: ");
-
-		(void)pw_refusal_text(&build->space, &reason, text + length, size - (size_t)length);
-		return text;
-	}
 	switch (status) {
 	case PW_E_EXISTS:
-		return "overlaps an earlier range";
+		explain_overlap(map, range, text, size);
+		return;
 	case PW_E_ALIGNMENT:
-		return "does not begin and end at 4 KiB pages";
+		explain_alignment(range, text, size);
+		return;
 	case PW_E_RANGE:
-		return "reaches beyond what guest-physical or physical addresses can be";
+		explain_range(build, range, text, size);
+		return;
 	case PW_E_NO_TABLES:
-		return "takes more tables than an image can hold";
+		explain_tables(build, text, size);
+		return;
 	default:
-		return pw_status_name(status);
+		(void)snprintf(text, size, "%s", pw_status_name(status));
 	}
+	if (pw_why_refused(&build->space, range->first, size_of(range), range->rights, &reason) !=
+		PW_E_RIGHTS)
+		return;
+	memcpy(text, words, sizeof words);
+	(void)pw_refusal_text(&build->space, &reason, text + length, size - length);
 }
 
 static int map_all(struct build *build, const struct memory_map *map)
@@ -235,16 +291,16 @@ static int map_all(struct build *build, const struct memory_map *map)
 	for (size_t i = 0; i < map->count; i++) {
 		const struct memory_range *range = &map->ranges[i];
 		char text[200];
-		uint64_t size = range->last - range->first + 1;
+		uint64_t size = size_of(range);
 		enum pw_status status = size ? pw_map(&build->space, range->first, range->host,
 						       size, range->rights, NULL)
 					     : PW_E_RANGE;
 
 		if (status == PW_OK)
 			continue;
+		explain(build, map, range, status, text, sizeof text);
 		memory_map_complain(map, range, "the range 0x%" PRIx64 " 0x%" PRIx64 " %s",
-			range->first, range->last,
-			reason_of(build, range, status, text, sizeof text));
+			range->first, range->last, text);
 		return EXIT_USAGE;
 	}
 	return EXIT_DATA;

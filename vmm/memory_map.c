@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/types.h>
 
 #include "cmd.h"
 #include "numbers.h"
@@ -14,6 +13,7 @@
 
 #define BLANKS    " \t\r\n"
 #define WORDS_MAX 7
+#define LINE_ROOM 4096 /* a file that is no map, or a device, may have no end of line at all */
 
 static void complain(const char *path, unsigned line, const char *format, va_list arguments)
 {
@@ -156,40 +156,62 @@ static bool append(struct memory_map *map, size_t *room, const struct memory_ran
 	return true;
 }
 
-static int read_lines(struct memory_map *map, FILE *file)
+/* The next line with its end, as far as there is room; its length, 0 at the end of the file. */
+static size_t read_line(FILE *file, char line[LINE_ROOM])
 {
-	size_t room = 0, line_room = 0;
-	int status = EXIT_DATA;
-	char *line = NULL;
-	unsigned number = 0;
-	ssize_t length;
+	size_t length = 0;
+	int byte;
 
-	while (status == EXIT_DATA && (length = getline(&line, &line_room, file)) >= 0) {
+	while (length < LINE_ROOM - 1 && (byte = getc(file)) != EOF) {
+		line[length++] = (char)byte;
+		if (byte == '\n')
+			break;
+	}
+	line[length] = '\0';
+	return length;
+}
+
+/* What keeps it from being a line of text, or NULL. */
+static const char *wrong_with_line(const char *line, size_t length)
+{
+	if (strlen(line) != length)
+		return "there is a zero byte";
+	if (length == LINE_ROOM - 1 && line[length - 1] != '\n')
+		return "the line is too long";
+	return NULL;
+}
+
+static int read_lines(struct memory_map *map, FILE *file, char line[LINE_ROOM])
+{
+	size_t room = 0, length;
+	int status = EXIT_DATA;
+	unsigned number = 0;
+
+	while (status == EXIT_DATA && (length = read_line(file, line)) > 0) {
 		struct memory_range range = {.first = 0};
+		const char *wrong = wrong_with_line(line, length);
 		bool has = false;
 
 		number++;
-		if (strlen(line) != (size_t)length) {
-			output_complain("%s:%u: there is a zero byte", map->path, number);
-			status = EXIT_USAGE;
-			break;
+		if (wrong != NULL) {
+			output_complain("%s:%u: %s", map->path, number, wrong);
+			return EXIT_USAGE;
 		}
 		status = parse_line(map->path, number, line, &range, &has);
 		if (status == EXIT_DATA && has && !append(map, &room, &range))
 			status = EXIT_SOURCE;
 	}
-	/* Also a line that memory does not hold, which is no error of the stream. */
-	if (status == EXIT_DATA && !feof(file)) {
+	if (status == EXIT_DATA && ferror(file)) {
 		output_complain("cannot read '%s': %s", map->path, strerror(errno));
 		status = EXIT_SOURCE;
 	}
-	free(line);
 	return status;
 }
 
 int memory_map_read(struct memory_map *map, const char *path)
 {
 	FILE *file = fopen(path, "re");
+	char line[LINE_ROOM];
 	int status;
 
 	*map = (struct memory_map){.path = path};
@@ -197,7 +219,7 @@ int memory_map_read(struct memory_map *map, const char *path)
 		output_complain("cannot open '%s': %s", path, strerror(errno));
 		return EXIT_SOURCE;
 	}
-	status = read_lines(map, file);
+	status = read_lines(map, file, line);
 	(void)fclose(file);
 	if (status == EXIT_DATA && map->count == 0) {
 		output_complain("%s: there is no range in it", path);

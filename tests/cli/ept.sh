@@ -44,12 +44,16 @@ refused "rights given twice" "RIGHTS" "0x1000 0x1fff rrw"
 refused "a type that is none" "memory type" "0x1000 0x1fff rwx wz"
 refused "a word too much" "'more' is too much" "0x1000 0x1fff rwx wb more"
 refused "HOST that is none" "HOST" "0x1000 0x1fff -> rwx"
-refused "an overlap" "overlaps" "0x10000000 0x1fffffff r--"
-refused "no whole pages" "4 KiB" "0x1000 0x1ffe rwx"
+refused "an overlap" "overlaps an earlier range, that of line 1" "0x10000000 0x1fffffff r--"
+refused "no whole pages" "begin and end at 4 KiB" "0x1000 0x1ffe rwx"
+refused "HOST inside a page" "HOST 0x800, where no 4 KiB" "0x1000 0x1fff -> 0x800 rwx"
 refused "write without read" "ept-4 cannot give -w-- without r: an EPT misconfiguration" \
   "0x1000 0x1fff -w-"
 refused "no rights at all" "ept-4 cannot give ---- without r: .*maps nothing" "0x1000 0x1fff ---"
-refused "beyond 48 bits" "reaches beyond" "0x1000000000000 0x1000000000fff rwx"
+refused "beyond 48 bits" "guest-physical addresses, which have 48" \
+  "0x1000000000000 0x1000000000fff rwx"
+refused "HOST beyond 52 bits" "physical addresses, which have 52.*HOST 0xffffffffff000" \
+  "0x1000 0x2fff -> 0xffffffffff000 rwx"
 refused "everything" "reaches beyond" "0 0xffffffffffffffff rwx"
 : >empty.map
 expect 2 "an empty map" pagewalk ept -o ept.img empty.map
@@ -65,7 +69,16 @@ fi
 
 expect 3 "a map that is not there" pagewalk ept -o ept.img none.map
 expect 3 "an image that cannot be written" pagewalk ept -o none/ept.img guest.map
-expect_tight 3 "a line of a map that never ends" pagewalk ept -o ept.img /dev/zero
+expect_tight 2 "a map of zero bytes without an end" pagewalk ept -o ept.img /dev/zero
+names "/dev/zero:1: there is a zero byte" "... says so"
+mkfifo endless
+tr '\0' '#' </dev/zero >endless 2>"$scratch/tr" &
+expect_tight 2 "a line of a map that never ends" pagewalk ept -o ept.img endless
+names "endless:1: the line is too long" "... says so"
+printf '0x1000 0x1fff rwx #%4075s\n' x >long.map
+expect 0 "a line of 4094 characters" pagewalk ept -o long.img long.map
+printf '0x1000 0x1fff rwx #%4076s\n' x >long.map
+expect 2 "a line of 4095 characters" pagewalk ept -o long.img long.map
 
 # What is no regular file is not put out of the way by one.
 mkfifo fifo
@@ -102,6 +115,9 @@ for bits in 36 52; do
     --base "0x$(printf '%x' $((1 << bits)))" -o ept.img guest.map
   names "--base 0x" "... names it"
 done
+expect 2 "a base without room for the tables" pagewalk ept --maxphyaddr 36 \
+  --base 0xfffffe000 -o ept.img guest.map
+names "guest.map:2: .*tables beyond.*36 bits, from --base 0xfffffe000 on" "... names it"
 expect 2 "six levels" pagewalk ept --levels 6 -o ept.img guest.map
 
 finish
