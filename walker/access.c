@@ -18,20 +18,28 @@ static bool is_user_page(const struct pw_space *space, uint64_t and_fold, const 
 	return r->user != 0;
 }
 
+/* EPT and Arm's stage 2 have no pages of one mode: XU and XS are rights like others. */
+static bool has_pages_of_modes(const struct pw_format *format)
+{
+	return format->family == PW_FAMILY_ARM ? format->has_user : format->family != PW_FAMILY_EPT;
+}
+
 /* Why the folded rights refuse the access. */
 static enum pw_rule refusing_rule(
 	const struct pw_space *space, bool user_page, pw_access access, const struct pw_result *r)
 {
+	bool modes = has_pages_of_modes(space->format);
 	unsigned but_for_smap = r->user;
 
 	/* With CR0.WP=0 R/W does not bind the supervisor: only SMAP can have refused its write. */
 	if (space->format->family == PW_FAMILY_X86 && !(space->flags & PW_SPACE_WP))
 		but_for_smap |= PW_W;
-	if (by_user(access) && !user_page)
+	if (modes && by_user(access) && !user_page)
 		return PW_RULE_SUPERVISOR_PAGE;
 	if (access & PW_ACCESS_FETCH)
-		return !by_user(access) && user_page && (r->user & PW_X) ? PW_RULE_SMEP
-									 : PW_RULE_NO_EXECUTE;
+		return modes && !by_user(access) && user_page && (r->user & PW_X)
+			       ? PW_RULE_SMEP
+			       : PW_RULE_NO_EXECUTE;
 	if (!by_user(access) && user_page && space->format->has_user && (but_for_smap & access))
 		return PW_RULE_SMAP;
 	return access & PW_ACCESS_WRITE ? PW_RULE_NOT_WRITABLE : PW_RULE_NOT_READABLE;

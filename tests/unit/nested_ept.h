@@ -37,6 +37,18 @@ static inline struct pw_space ept(const struct stages *s, const struct pw_rules 
 	return space;
 }
 
+/* EPT refuses for want of a right, and knows no supervisor's pages. */
+static inline void check_rule(const struct pw_nested_result *r, pw_access access, const char *what)
+{
+	enum pw_rule rule = access & PW_ACCESS_FETCH   ? PW_RULE_NO_EXECUTE
+			    : access & PW_ACCESS_WRITE ? PW_RULE_NOT_WRITABLE
+						       : PW_RULE_NOT_READABLE;
+
+	if (r->status == PW_PROTECTION)
+		cr_expect_eq(r->stage2.rule, rule, "%s: %s", what,
+			pw_rule_text((enum pw_rule)r->stage2.rule));
+}
+
 /* The walk ends as foretold. */
 static inline void check(const struct stages *s, const struct pw_rules *rules, pw_va va,
 	pw_access access, int expected, const char *what)
@@ -61,6 +73,8 @@ static inline void check(const struct stages *s, const struct pw_rules *rules, p
 		return;
 	}
 	cr_expect(r.exit == PW_EXIT_EPT_VIOLATION, "%s: %s", what, text);
+	if (r.during == PW_DURING_FINAL)
+		check_rule(&r, access, what);
 	cr_expect_eq(r.code & r.code_known & 0x7f, (uint64_t)expected & 0x7f, "%s: %s", what, text);
 	cr_expect_eq(r.code & (LADDR | PADDR), (uint64_t)expected & (LADDR | PADDR), "%s: %s", what,
 		text);
