@@ -284,10 +284,10 @@ const char *pw_exit_name(enum pw_exit exit)
 }
 
 static const char *const purpose[] = {
-	[PW_DURING_FINAL] = "the final access",
-	[PW_DURING_TABLE] = "a table access",
-	[PW_DURING_UPDATE] = "setting Accessed or Dirty",
-	[PW_DURING_PDPTE] = "loading a PDPTE",
+	[PW_DURING_FINAL] = "the final access to ",
+	[PW_DURING_TABLE] = "a table access to ",
+	[PW_DURING_UPDATE] = "setting Accessed or Dirty at ",
+	[PW_DURING_PDPTE] = "loading a PDPTE from ",
 };
 _Static_assert(sizeof purpose / sizeof purpose[0] == PW_DURING_COUNT, "words each");
 
@@ -320,7 +320,6 @@ const char *pw_nested_explain(const struct pw_nested_result *r, char *text, size
 	} else if (r->stage == 2) {
 		put(&out, "stage 2, during ");
 		put(&out, purpose[r->during]);
-		put(&out, " to ");
 		put_hex(&out, r->gpa);
 		if (r->exit != PW_EXIT_NONE) {
 			put(&out, ": ");

@@ -5,6 +5,7 @@
  */
 #include "ram.h"
 #include <criterion/criterion.h>
+#include <string.h>
 
 #define RAM_BYTES (UINT64_C(4) << 20)
 #define VA        UINT64_C(0x40001000)
@@ -146,6 +147,7 @@ Test(nested_arm, the_access_flag_is_a_write)
 {
 	const struct pw_rules software = {.arm_access_flag_fault = true};
 	struct pw_nested_result r;
+	char text[200];
 	struct world w;
 
 	arm(&w);
@@ -153,6 +155,8 @@ Test(nested_arm, the_access_flag_is_a_write)
 	change(&w, w.entry1, AF, 0);
 	r = walk(&w, NULL, NULL, PW_ACCESS_READ);
 	cr_expect(r.exit == PW_EXIT_ARM_STAGE2 && r.during == PW_DURING_UPDATE && r.level == 0);
+	(void)pw_nested_explain(&r, text, sizeof text);
+	cr_expect(strstr(text, "during setting Accessed or Dirty at 0x"), "%s", text);
 	cr_expect_eq(r.code, 0x8f);
 	change(&w, w.page2, 1, 0); /* comes after it */
 	r = walk(&w, NULL, NULL, PW_ACCESS_READ);
