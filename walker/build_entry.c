@@ -40,6 +40,11 @@ uint64_t pw_address_mask(const struct pw_page *shape)
 	return shape->address | shape->high[0].mask | shape->high[1].mask;
 }
 
+static uint64_t shareable(const struct pw_page *shape)
+{
+	return shape->shareable_bit ? PW_BIT(shape->shareable_bit & 63) : 0;
+}
+
 uint64_t pw_leaf_of(const struct pw_build *b, const struct pw_page *shape)
 {
 	uint64_t mask = shape->global | shape->global_clear, set;
@@ -57,7 +62,7 @@ uint64_t pw_leaf_of(const struct pw_build *b, const struct pw_page *shape)
 		mask |= bit;
 		set |= b->wish.type >> i & 1 ? bit : 0;
 	}
-	return (shape->bits & ~mask) | set | b->wish.software;
+	return (shape->bits & ~mask) | set | shareable(shape) | b->wish.software;
 }
 
 /* The entry at address 0 is a page of this shape that says the wish, and the hardware takes it. */
@@ -268,7 +273,7 @@ struct pw_change pw_cleaning(const struct pw_format *format, const struct pw_pag
 static uint64_t meaning(const struct pw_format *format, const struct pw_page *shape)
 {
 	return pw_rights_mask(format, shape) | type_mask(shape) | shape->accessed | shape->dirty |
-	       shape->global | shape->global_clear;
+	       shape->global | shape->global_clear | shareable(shape);
 }
 
 /* The bits that have a meaning, each at its place in the other shape. */
@@ -287,6 +292,7 @@ static uint64_t translate_bits(const struct pw_format *format, const struct pw_p
 		made |= to->dirty;
 	made |= entry & from->global ? to->global : 0;
 	made |= entry & from->global_clear ? to->global_clear : 0;
+	made |= entry & shareable(from) ? shareable(to) : 0;
 	return made;
 }
 

@@ -32,8 +32,9 @@ static bool same_page(const struct pw_page *a, const struct pw_page *b)
 		    a->reserved == b->reserved && a->illegal_low6 == b->illegal_low6 &&
 		    a->bits == b->bits && a->accessed == b->accessed && a->dirty == b->dirty &&
 		    a->dirty_clear == b->dirty_clear && a->global == b->global &&
-		    a->global_clear == b->global_clear && a->hint == b->hint &&
-		    a->hint_log2 == b->hint_log2 && a->size_log2 == b->size_log2;
+		    a->global_clear == b->global_clear && a->shareable_bit == b->shareable_bit &&
+		    a->hint == b->hint && a->hint_log2 == b->hint_log2 &&
+		    a->size_log2 == b->size_log2;
 
 	for (unsigned i = 0; i < 2; i++)
 		same &= a->high[i].mask == b->high[i].mask && a->high[i].left == b->high[i].left;

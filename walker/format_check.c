@@ -94,11 +94,35 @@ static const char *check_table(const struct pw_format *f, unsigned number)
 	return NULL;
 }
 
+/* The bits of a page's entry that have a meaning, beside the address, are added to *others. */
+static const char *check_bits(
+	const struct pw_format *f, const struct pw_page *shape, uint64_t *others)
+{
+	for (unsigned i = 0; i < f->attribute_count; i++) {
+		if (!is_bit(shape->right_bit[i], f) || !is_bit(f->attribute[i].table_bit, f))
+			return "an attribute's bit is outside the entry";
+		*others |= bit_mask(shape->right_bit[i]);
+	}
+	for (unsigned i = 0; i < PW_TYPE_BITS; i++) {
+		if (!is_bit(shape->type_bit[i], f))
+			return "a memory-type bit is outside the entry";
+		*others |= bit_mask(shape->type_bit[i]);
+	}
+	if (shape->shareable_bit >= 8u * f->entry_bytes)
+		return "a page's shareable bit is outside the entry";
+	if (shape->shareable_bit)
+		*others |= PW_BIT(shape->shareable_bit);
+	*others |= shape->bits | shape->mask | shape->hint | shape->accessed | shape->dirty |
+		   shape->global | shape->global_clear;
+	return NULL;
+}
+
 static const char *check_page(
 	const struct pw_format *f, unsigned number, const struct pw_page *shape)
 {
 	const struct pw_level *row = &f->level[number];
 	uint64_t field = shape->address | shape->high[0].mask | shape->high[1].mask, others = 0;
+	const char *wrong;
 
 	if (shape->high[0].left > 63 || shape->high[1].left > 63)
 		return "high address bits are moved out of the address";
@@ -116,18 +140,9 @@ static const char *check_page(
 		return "a group of entries does not fit its level, or is larger than PW_GROUP_MAX";
 	if (shape->address << f->address_left & PW_LOW(shape->size_log2))
 		return "a page's address field is finer than the page";
-	for (unsigned i = 0; i < f->attribute_count; i++) {
-		if (!is_bit(shape->right_bit[i], f) || !is_bit(f->attribute[i].table_bit, f))
-			return "an attribute's bit is outside the entry";
-		others |= bit_mask(shape->right_bit[i]);
-	}
-	for (unsigned i = 0; i < PW_TYPE_BITS; i++) {
-		if (!is_bit(shape->type_bit[i], f))
-			return "a memory-type bit is outside the entry";
-		others |= bit_mask(shape->type_bit[i]);
-	}
-	others |= shape->bits | shape->mask | shape->hint | shape->accessed | shape->dirty |
-		  shape->global | shape->global_clear;
+	wrong = check_bits(f, shape, &others);
+	if (wrong)
+		return wrong;
 	if (f->software & (field | others | shape->dirty_clear | shape->reserved |
 				  row->present_all | row->present_any | row->table_mask))
 		return "a software bit of a page is in use";

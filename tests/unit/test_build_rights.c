@@ -292,11 +292,11 @@ Test(build_rights, part_of_a_supersection_of_arm)
 	fixture_end(&f);
 }
 
-/* A section's domain and shareability have no place in small pages that the row knows of. */
+/* A section's domain has no place in small pages that the row knows of. */
 Test(build_rights, what_smaller_pages_cannot_say_is_not_lost)
 {
 	static struct fixture f;
-	static const uint32_t extra[] = {1 << 5, 1 << 6, 1 << 16, 1 << 19, 1 /* PXN */};
+	static const uint32_t extra[] = {1 << 5, 1 << 6, 1 << 19, 1 /* PXN */};
 
 	for (size_t i = 0; i < sizeof extra / sizeof extra[0]; i++) {
 		fixture_begin(&f, &pw_format_armv7_short, true);
@@ -304,6 +304,56 @@ Test(build_rights, what_smaller_pages_cannot_say_is_not_lost)
 		fixture_set_entry(&f, MIB, fixture_entry(&f, MIB) | extra[i]);
 		cr_assert(pw_unmap(&f.space, MIB, PAGE, NULL) == PW_E_UNSUPPORTED, "%#x", extra[i]);
 		cr_assert(f.tm.tables_out == 1);
+		fixture_end(&f);
+	}
+}
+
+/*
+ * DDI 0406 B3.5.1: S is bit 16 of a section and a supersection, bit 10 of a large and a small page.
+ * Without it the pages are not coherent between CPUs.
+ */
+Test(build_rights, short_descriptors_are_shareable)
+{
+	static struct fixture f;
+
+	fixture_begin(&f, &pw_format_armv7_short, true);
+	cr_assert(pw_map(&f.space, MIB, 0x40100000, MIB, RW, &f.flush) == PW_OK);
+	/* TEX 001, C, B: write-back; AP 001, XN, nG. */
+	cr_assert_eq(
+		fixture_entry(&f, MIB), 0x40100000 | 1 << 17 | 1 << 16 | 0x1000 | 0x400 | 0x1e);
+	cr_assert(pw_map(&f.space, 16 * MIB, 0x41000000, 16 * MIB, RW | PW_X | PW_CONTIGUOUS,
+			  &f.flush) == PW_OK);
+	cr_assert_eq(fixture_entry(&f, 17 * MIB),
+		0x41000000 | 1 << 18 | 1 << 17 | 1 << 16 | 0x1000 | 0x400 | 0xe);
+	cr_assert(pw_map(&f.space, 32 * MIB, 0x42000000, 64 * KIB, RW | PW_CONTIGUOUS, &f.flush) ==
+		  PW_OK);
+	cr_assert_eq(fixture_entry(&f, 32 * MIB), 0x42000000 | 0x9000 | 0x800 | 0x400 | 0x1d);
+	cr_assert(pw_map(&f.space, 33 * MIB, 0x42000000, PAGE, RW, &f.flush) == PW_OK);
+	cr_assert_eq(fixture_entry(&f, 33 * MIB), 0x42000000 | 0x800 | 0x400 | 0x40 | 0x1f);
+	fixture_end(&f);
+}
+
+Test(build_rights, a_section_stays_as_shareable_as_it_was)
+{
+	static struct fixture f;
+	uint64_t merged;
+
+	for (unsigned s = 0; s < 2; s++) {
+		fixture_begin(&f, &pw_format_armv7_short, true);
+		cr_assert(pw_map(&f.space, MIB, MIB, MIB, RW, NULL) == PW_OK);
+		fixture_set_entry(&f, MIB,
+			(fixture_entry(&f, MIB) & ~(UINT64_C(1) << 16)) | (uint64_t)s << 16);
+
+		uint64_t section = fixture_entry(&f, MIB);
+
+		cr_assert(pw_split(&f.space, MIB, PAGE, 0, NULL) == PW_OK);
+		for (unsigned i = 0; i < 256; i++)
+			cr_assert_eq(fixture_entry(&f, MIB + i * PAGE) >> 10 & 1, s);
+		cr_assert(pw_protect(&f.space, MIB, PAGE, PW_R, NULL) == PW_OK);
+		cr_assert_eq(fixture_entry(&f, MIB) >> 10 & 1, s);
+		cr_assert(pw_protect(&f.space, MIB, PAGE, RW, NULL) == PW_OK);
+		cr_assert(pw_collapse(&f.space, MIB, MIB, 1, &merged, NULL) == PW_OK);
+		cr_assert(merged == 1 && fixture_entry(&f, MIB) == section);
 		fixture_end(&f);
 	}
 }

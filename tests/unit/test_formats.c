@@ -117,6 +117,11 @@ Test(formats, the_self_check_finds_what_is_wrong)
 	f = pw_format_x86_64;
 	f.attribute[2].table_bit = f.attribute[0].table_bit; /* XD is any, W is all */
 	cr_expect(pw_format_check(&f, &why) == PW_E_ARGUMENT && why);
+	f = pw_format_armv7_short;
+	f.level[0].page.shareable_bit = 32;
+	cr_expect(pw_format_check(&f, &why) == PW_E_ARGUMENT && why);
+	f.level[0].page.shareable_bit = 12; /* of the address */
+	cr_expect(pw_format_check(&f, &why) == PW_E_ARGUMENT && why);
 	cr_expect(pw_format_check(NULL, &why) == PW_E_ARGUMENT && why);
 	cr_expect(pw_format_check(&f, NULL) == PW_E_ARGUMENT);
 }

@@ -208,7 +208,7 @@ PW_API PW_NODISCARD enum pw_status pw_cut_needs(
  * followed, a table that is not in memory is forgotten. A hole that is not 0 outside the range
  * keeps its table. PW_RESERVED, PW_NO_MEMORY: a BAD entry or a lost table at an end of the range.
  * PW_E_UNSUPPORTED: the smaller pages cannot express what the huge page says (an Arm section with
- * a domain, shareability or PXN), or a live Arm page or group would have to be split, which goes
+ * a domain or PXN), or a live Arm page or group would have to be split, which goes
  * by way of holes (break-before-make): that takes flush_now. PW_E_NO_TABLES: none for the split.
  * PW_E_READ_ONLY.
  */

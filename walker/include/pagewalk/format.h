@@ -57,6 +57,12 @@ struct pw_page {
 	uint8_t right_bit[PW_MAX_ATTRIBUTES]; /* bit of attribute i in this shape, or PW_NO_BIT */
 	uint8_t type_bit[PW_TYPE_BITS];       /* bits of the memory-type index, lowest first, or
 						 PW_NO_BIT */
+	/*
+	 * A bit that makes the page shareable between CPUs and stands elsewhere in other shapes
+	 * (Arm short descriptors' S; of long ones `bits` has SH), 0: none. Builders set it, and
+	 * where a page changes its size it stays as it is.
+	 */
+	uint8_t shareable_bit;
 };
 
 /* One level of a hierarchy. */
