@@ -123,11 +123,15 @@ typedef uint32_t pw_rights;
 #define PW_CONTIGUOUS      ((pw_rights)1 << 5)
 /* For pw_map(), pw_map_needs() and pw_allocate(): whatever is mapped in the range is replaced. */
 #define PW_REPLACE         ((pw_rights)1 << 6)
-/* For builders: memory type; none given means the format's ordinary cacheable memory. */
+/*
+ * For builders: memory type; none given means the format's ordinary cacheable memory. What cannot
+ * be named is PW_E_RIGHTS: where registers say what a type is (Arm stage 1 of long descriptors:
+ * MAIR; x86, beyond the PAT's reset value) give PW_MEM_INDEX().
+ */
 #define PW_MEM_SHIFT       8
 #define PW_MEM_MASK        ((pw_rights)7 << PW_MEM_SHIFT)
-#define PW_MEM_UC          ((pw_rights)1 << PW_MEM_SHIFT) /* uncached (Arm: Device-nGnRE) */
-#define PW_MEM_WC          ((pw_rights)2 << PW_MEM_SHIFT) /* write combining (Arm: Normal-NC) */
+#define PW_MEM_UC          ((pw_rights)1 << PW_MEM_SHIFT) /* uncached (Arm stage 2: Device-nGnRE) */
+#define PW_MEM_WC          ((pw_rights)2 << PW_MEM_SHIFT) /* write combining (Arm stage 2: Normal-NC) */
 #define PW_MEM_WT          ((pw_rights)3 << PW_MEM_SHIFT) /* write through */
 #define PW_MEM_WP          ((pw_rights)4 << PW_MEM_SHIFT) /* write protected */
 #define PW_MEM_WB          ((pw_rights)5 << PW_MEM_SHIFT) /* write back */
