@@ -107,6 +107,18 @@ static enum pw_status begin(
 	return PW_OK;
 }
 
+/* It can be a root: the register holds it, as entries hold tables. CR3 has 32 bits outside IA-32e.
+ */
+static bool can_be_root(const struct pw_format *format, pw_pa pa)
+{
+	const struct pw_level *row = &format->level[format->levels - 1];
+	uint64_t field = row->table_address ? row->table_address << format->address_left : pa;
+
+	if (format->family == PW_FAMILY_X86 && format->va_bits == 32)
+		field &= UINT32_MAX;
+	return !(pa & (pw_root_align(format) - 1)) && pa <= PW_LOW(format->pa_bits) && pa <= field;
+}
+
 enum pw_status pw_root_create_with(
 	const struct pw_format *format, const struct pw_memory *memory, uint64_t empty, pw_pa *root)
 {
@@ -129,7 +141,7 @@ enum pw_status pw_root_create_with(
 	run.table = &table;
 	run.level = (uint8_t)b.top;
 	run.count = pw_entry_count(pw_row(&b, b.top));
-	if (pa & (pw_root_align(format) - 1))
+	if (!can_be_root(format, pa))
 		status = PW_E_NO_TABLES; /* not what was asked for */
 	else if (!pw_can_write(&b, &table, 0, run.count) || !pw_commit(&b, &run))
 		status = PW_E_READ_ONLY;

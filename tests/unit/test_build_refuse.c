@@ -179,3 +179,76 @@ Test(build_refuse, arguments_that_are_missing)
 	refused(PW_E_UNSUPPORTED, pw_root_create(&pw_format_x86_none, &empty, &root), "no levels");
 	pw_flush_done(NULL, NULL);
 }
+
+/* A memory that has one table, at an address of the test's choice. */
+struct far_memory {
+	pw_pa at;
+	unsigned taken, given;
+};
+
+static bool far_take(void *ctx, uint64_t bytes, pw_pa *pa)
+{
+	struct far_memory *far = ctx;
+
+	(void)bytes;
+	far->taken++;
+	*pa = far->at;
+	return true;
+}
+
+static void far_give(void *ctx, pw_pa pa, uint64_t bytes)
+{
+	struct far_memory *far = ctx;
+
+	(void)bytes;
+	far->given += pa == far->at;
+}
+
+static bool far_read(void *ctx, pw_pa pa, unsigned bytes, uint64_t *entry)
+{
+	(void)ctx;
+	(void)pa;
+	(void)bytes;
+	*entry = 0;
+	return true;
+}
+
+static bool far_write(void *ctx, pw_pa pa, unsigned bytes, uint64_t entry)
+{
+	(void)ctx;
+	(void)pa;
+	(void)bytes;
+	(void)entry;
+	return true;
+}
+
+/* CR3 and TTBR0 of 32 bits, satp's PPN of 22 and 44 bits, TTBR0's BADDR, the EPTP. */
+Test(build_refuse, roots_that_no_register_holds)
+{
+	static const struct {
+		const struct pw_format *format;
+		unsigned bits;
+	} rows[] = {{&pw_format_x86_32, 32}, {&pw_format_x86_pae, 32}, {&pw_format_x86_64, 52},
+		{&pw_format_ept_4, 52}, {&pw_format_npt_5, 52}, {&pw_format_armv7_short, 32},
+		{&pw_format_armv7_lpae, 40}, {&pw_format_arm64_16k, 48},
+		{&pw_format_arm64_s2_4k, 48}, {&pw_format_riscv_sv32, 34},
+		{&pw_format_riscv_sv39x4, 56}};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct far_memory far = {.at = UINT64_C(1) << rows[i].bits};
+		const struct pw_memory memory = {.read_pte = far_read,
+			.write_pte = far_write,
+			.allocate_table = far_take,
+			.free_table = far_give,
+			.ctx = &far};
+		pw_pa root = 1;
+
+		refused(PW_E_NO_TABLES, pw_root_create(rows[i].format, &memory, &root),
+			rows[i].format->name);
+		cr_expect(far.taken == 1 && far.given == 1 && root == 1);
+		far.at = (UINT64_C(1) << rows[i].bits) - (UINT64_C(1) << 20);
+		refused(PW_OK, pw_root_create(rows[i].format, &memory, &root),
+			rows[i].format->name);
+		cr_expect(far.given == 1 && root == far.at);
+	}
+}

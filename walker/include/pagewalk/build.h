@@ -114,7 +114,8 @@ PW_API void pw_flush_done(const struct pw_space *space, struct pw_flush *flush);
 
 /*
  * An empty root for `format`: one table, filled with holes. PW_E_NO_TABLES (also if what the memory
- * gives is not aligned as the format wants its root), PW_E_READ_ONLY.
+ * gives is not aligned as the format wants its root, or lies where the register that holds it does
+ * not reach), PW_E_READ_ONLY.
  */
 PW_API PW_NODISCARD enum pw_status pw_root_create(
 	const struct pw_format *format, const struct pw_memory *memory, pw_pa *root);

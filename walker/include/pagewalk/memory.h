@@ -57,8 +57,10 @@ struct pw_memory {
 	bool (*write_bytes)(void *ctx, pw_pa pa, const void *from, size_t bytes);
 
 	/*
-	 * A new page-table page of `bytes`, aligned to `bytes`; the library fills it before it is
-	 * linked. And one that no entry points to any more.
+	 * A new page-table page of `bytes`, aligned to `bytes`, where entries of the format can
+	 * lead (x86-32, armv7-short: below 4 GiB; the roots of x86-pae too); the library fills it
+	 * before it is linked. What cannot be used is given back at once, and PW_E_NO_TABLES. And
+	 * one that no entry points to any more.
 	 */
 	bool (*allocate_table)(void *ctx, uint64_t bytes, pw_pa *pa);
 	void (*free_table)(void *ctx, pw_pa pa, uint64_t bytes);
