@@ -19,7 +19,11 @@ extern "C" {
  * description says, every optional refusal off.
  */
 struct pw_rules {
-	uint8_t pa_bits; /* physical address width in force (MAXPHYADDR, PS); 0: the format's */
+	/*
+	 * Physical address width in force (MAXPHYADDR, PS), 12 to 64; 0, and what is more than the
+	 * format's: the format's.
+	 */
+	uint8_t pa_bits;
 	bool ept_no_execute_only;    /* execute-only entries are misconfigured */
 	bool ept_mode_based_execute; /* bit 10 of entries rules fetches from user-mode addresses */
 	bool ept_no_accessed_dirty;  /* EPTP bit 6 is 0: a walk through guest tables reads them */
