@@ -43,6 +43,9 @@ static error_t check(const struct ept_args *args)
 		return args_wrong("MAP is missing: a file that describes the guest's memory");
 	if (args->output == NULL)
 		return args_wrong("--output is missing: the image to write");
+	if (strcmp(args->output, "-") == 0)
+		return args_wrong(
+			"--output '-': the image goes to a file; ./- is one of that name");
 	if (args->levels != 4 && args->levels != 5)
 		return args_wrong("--levels is 4 or 5");
 	if (args->maxphyaddr < 32 || args->maxphyaddr > 52)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,8 +96,21 @@ static bool is_replaceable(const char *path)
 	return false;
 }
 
+/* What would end the command waits until the new file has its name or is gone. */
+static void hold_signals(sigset_t *before)
+{
+	static const int ending[] = {SIGHUP, SIGINT, SIGTERM};
+	sigset_t signals;
+
+	(void)sigemptyset(&signals);
+	for (size_t i = 0; i < sizeof ending / sizeof ending[0]; i++)
+		(void)sigaddset(&signals, ending[i]);
+	(void)sigprocmask(SIG_BLOCK, &signals, before);
+}
+
 bool whole_file_write(const char *path, const void *bytes, size_t count)
 {
+	sigset_t before;
 	char *target;
 	bool good;
 
@@ -104,7 +118,9 @@ bool whole_file_write(const char *path, const void *bytes, size_t count)
 		return false;
 	/* NULL: there is no such file yet. */
 	target = realpath(path, NULL);
+	hold_signals(&before);
 	good = replace(target != NULL ? target : path, bytes, count);
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
 	free(target);
 	return good;
 }

@@ -107,7 +107,20 @@ else
   bad "an image above the limit of file sizes: exit status $status" "$(ls -l)"
 fi
 
+# A signal while the file is written: it is there as a whole, or not, and nothing else is.
+seq 0 2097152 16777216000 | awk '{ printf "%.0f %.0f rwx\n", $1, $1 + 4095 }' >wide.map
+pagewalk ept -o wide.img wide.map >"$scratch/out" 2>&1 &
+pid=$!
+while [ -z "$(find . -name 'wide.img.*')" ] && kill -0 "$pid" 2>"$scratch/err"; do :; done
+kill -TERM "$pid" 2>"$scratch/err" || true
+wait "$pid" || true
+if [ -z "$(find . -name 'wide.img.*')" ]; then ok "a signal leaves no part of an image"; else
+  bad "a signal leaves no part of an image" "$(ls -l wide.img*)"
+fi
+
 expect 2 "no --output" pagewalk ept guest.map
+expect 2 "an image to stdout" pagewalk ept -o - guest.map
+names "--output '-'" "... names it"
 expect 2 "no map" pagewalk ept -o ept.img
 expect 2 "a base that is no table's" pagewalk ept --base 0x1001 -o ept.img guest.map
 for bits in 36 52; do
