@@ -9,7 +9,7 @@
 #include <pagewalk/pagewalk.h>
 
 #include "args.h"
-#include "fields.h"
+#include "ept_report.h"
 #include "memory_map.h"
 #include "output.h"
 #include "whole_file.h"
@@ -19,7 +19,6 @@
 
 #define TABLE_BYTES 4096
 #define ROOM        (UINT64_C(1) << 30) /* of tables: enough for half a TiB in 4 KiB pages */
-#define PAGE_SIZES  3
 
 enum {
 	KEY_OUTPUT = 'o',
@@ -27,6 +26,9 @@ enum {
 	KEY_LEVELS,
 	KEY_MAXPHYADDR,
 	KEY_ACCESSED_DIRTY,
+	KEY_NO_1G,
+	KEY_NO_2M,
+	KEY_NO_EXECUTE_ONLY,
 };
 
 struct ept_args {
@@ -34,7 +36,7 @@ struct ept_args {
 	bool npt;
 	const char *map, *output;
 	uint64_t base, levels, maxphyaddr;
-	bool accessed_dirty;
+	bool accessed_dirty, no_1g, no_2m, no_execute_only;
 };
 
 static error_t check(const struct ept_args *args)
@@ -54,6 +56,10 @@ static error_t check(const struct ept_args *args)
 		return args_wrong("--base 0x%" PRIx64 " is not the address of a table", args->base);
 	if (args->npt && args->accessed_dirty)
 		return args_wrong("--accessed-dirty: NPT always has these flags");
+	if (args->npt && args->no_2m)
+		return args_wrong("--no-2m: NPT always has pages of 2 MiB");
+	if (args->npt && args->no_execute_only)
+		return args_wrong("--no-execute-only: NPT never has such entries");
 	return 0;
 }
 
@@ -77,6 +83,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_ACCESSED_DIRTY:
 		args->accessed_dirty = true;
 		return 0;
+	case KEY_NO_1G:
+		args->no_1g = true;
+		return 0;
+	case KEY_NO_2M:
+		args->no_2m = true;
+		return 0;
+	case KEY_NO_EXECUTE_ONLY:
+		args->no_execute_only = true;
+		return 0;
 	case ARGP_KEY_ARG:
 		if (args->map != NULL)
 			return args_wrong("'%s' is too much", arg);
@@ -99,6 +114,10 @@ static const struct argp_option options[] = {
 	{"maxphyaddr", KEY_MAXPHYADDR, "BITS", 0, "Width of physical addresses (52)", 0},
 	{"accessed-dirty", KEY_ACCESSED_DIRTY, NULL, 0,
 		"EPT: the EPTP enables Accessed and Dirty flags", 0},
+	{"no-1g", KEY_NO_1G, NULL, 0, "The CPU has no pages of 1 GiB there", 0},
+	{"no-2m", KEY_NO_2M, NULL, 0, "EPT: the CPU has none of 2 MiB", 0},
+	{"no-execute-only", KEY_NO_EXECUTE_ONLY, NULL, 0,
+		"EPT: the CPU has no execute-only entries", 0},
 	{0},
 };
 static const struct argp_child children[] = {{&common_argp, 0, NULL, 0}, {0}};
@@ -174,7 +193,10 @@ static int begin(struct build *build, const struct ept_args *args)
 {
 	void *host = mmap(NULL, ROOM, PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	const struct pw_rules rules = {.pa_bits = (uint8_t)args->maxphyaddr};
+	const struct pw_rules rules = {.pa_bits = (uint8_t)args->maxphyaddr,
+		.no_1g_pages = args->no_1g,
+		.ept_no_2m_pages = args->no_2m,
+		.ept_no_execute_only = args->no_execute_only};
 	pw_pa root;
 
 	if (host == MAP_FAILED) {
@@ -309,93 +331,21 @@ static int map_all(struct build *build, const struct memory_map *map)
 	return EXIT_DATA;
 }
 
-/* ---- What is in it ---- */
-
-struct statistics {
-	uint64_t tables, pages[PAGE_SIZES];
-};
-
-static int count_entry(void *ctx, const struct pw_visit *visit)
-{
-	struct statistics *statistics = ctx;
-
-	if (visit->kind == PW_TABLE)
-		statistics->tables++;
-	else if (visit->kind == PW_PAGE && visit->level < PAGE_SIZES)
-		statistics->pages[visit->level]++;
-	return 0;
-}
-
-static struct statistics count(const struct build *build)
-{
-	struct statistics statistics = {.tables = 1}; /* the root */
-	struct pw_walker walker = {.handle_pte = count_entry, .ctx = &statistics};
-
-	(void)!pw_walk(&build->space, 0, UINT64_MAX, &walker);
-	return statistics;
-}
-
-static uint64_t eptp_of(const struct build *build)
-{
-	const uint64_t capabilities = PW_EPT_CAP_4_LEVELS | PW_EPT_CAP_5_LEVELS | PW_EPT_CAP_WB |
-				      PW_EPT_CAP_ACCESSED_DIRTY;
-	uint64_t eptp = 0;
-
-	(void)!pw_eptp_make(build->format, build->space.root, capabilities,
-		(unsigned)build->args->maxphyaddr,
-		build->args->accessed_dirty ? PW_EPTP_ACCESSED_DIRTY : 0, &eptp);
-	return eptp;
-}
-
-static void print_record(const struct build *build, const struct statistics *statistics)
-{
-	json_t *record = json_object(), *pages = json_array();
-
-	field_string(record, "format", build->format->name);
-	field_address(record, "root", build->space.root);
-	if (!build->args->npt)
-		field_address(record, "eptp", eptp_of(build));
-	field_address(record, "base", build->args->base);
-	field_number(record, "bytes", build->used);
-	field_number(record, "tables", statistics->tables);
-	for (unsigned i = 0; i < PAGE_SIZES; i++) {
-		json_t *row = json_object();
-
-		field_number(row, "page_size", pw_level_page_size(&build->format->level[i]));
-		field_number(row, "count", statistics->pages[i]);
-		if (json_array_append_new(pages, row) != 0)
-			output_out_of_memory();
-	}
-	field_value(record, "pages", pages);
-	output_record(record);
-}
-
-static void print_text(const struct build *build, const struct statistics *statistics)
-{
-	output_text("format  %s\nroot    0x%" PRIx64 "\n", build->format->name, build->space.root);
-	if (!build->args->npt)
-		output_text("EPTP    0x%" PRIx64 "\n", eptp_of(build));
-	output_text("tables  %" PRIu64 ", %" PRIu64 " bytes from 0x%" PRIx64 " on\n",
-		statistics->tables, build->used, build->args->base);
-	for (unsigned i = PAGE_SIZES; i-- > 0;)
-		output_text("pages   %" PRIu64 " of %s\n", statistics->pages[i],
-			pw_size_name(pw_level_page_size(&build->format->level[i])));
-}
-
 static int build_and_write(struct build *build, const struct memory_map *map)
 {
-	struct statistics statistics;
 	int status = map_all(build, map);
+	struct ept_report report;
 
 	if (status != EXIT_DATA)
 		return status;
 	if (!whole_file_write(build->args->output, build->window.host, build->used))
 		return EXIT_SOURCE;
-	statistics = count(build);
-	if (build->args->common.json)
-		print_record(build, &statistics);
-	else
-		print_text(build, &statistics);
+	report = (struct ept_report){.space = &build->space,
+		.base = build->args->base,
+		.bytes = build->used,
+		.has_eptp = !build->args->npt,
+		.eptp_options = build->args->accessed_dirty ? PW_EPTP_ACCESSED_DIRTY : 0};
+	ept_report_print(&report, build->args->common.json);
 	return EXIT_DATA;
 }
 

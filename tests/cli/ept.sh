@@ -118,6 +118,27 @@ if [ -z "$(find . -name 'wide.img.*')" ]; then ok "a signal leaves no part of an
   bad "a signal leaves no part of an image" "$(ls -l wide.img*)"
 fi
 
+# What the CPU lacks is not made use of.
+echo '0x40000000 0x7fffffff rwx' >gib.map
+counts() { # CLAIM 4K 2M 1G COMMAND...
+  claim=$1
+  pages='"page_size":4096,"count":'$2'},{"page_size":2097152,"count":'$3
+  pages=$pages'},{"page_size":1073741824,"count":'$4'}'
+  shift 4
+  expect 0 "$claim" "$@" --json -o gib.img gib.map
+  if grep -qF "$pages" "$scratch/out"; then ok "... has them"; else
+    bad "... has them" "$(cat "$scratch/out")"
+  fi
+}
+counts "a page of 1 GiB" 0 0 1 pagewalk ept
+counts "EPT without pages of 1 GiB" 0 512 0 pagewalk ept --no-1g
+counts "EPT without those of 2 MiB either" 262144 0 0 pagewalk ept --no-1g --no-2m
+counts "NPT without pages of 1 GiB" 0 512 0 pagewalk npt --no-1g
+expect 2 "execute-only without the capability" pagewalk ept --no-execute-only -o gib.img x.map
+names "x.map:1: .*no execute-only" "... says so"
+expect 2 "NPT without pages of 2 MiB" pagewalk npt --no-2m -o gib.img gib.map
+expect 2 "NPT without execute-only" pagewalk npt --no-execute-only -o gib.img gib.map
+
 expect 2 "no --output" pagewalk ept guest.map
 expect 2 "an image to stdout" pagewalk ept -o - guest.map
 names "--output '-'" "... names it"
