@@ -35,6 +35,20 @@ void pw_journal_drop(struct pw_build *b);
 /* Undoes the operation, for which the journal has no room (build_undo.c). */
 void pw_journal_roll_back(struct pw_build *b);
 
+/* ---- Marks, when undone (build_undo_marks.c) ---- */
+
+/* What stands in an entry is `expected`, perhaps with other marks. */
+bool pw_is_but_for_marks(
+	const struct pw_build *b, unsigned level, uint64_t entry, uint64_t expected);
+/*
+ * What the record's `before` number n, entry `index` of its table, is now that `after` has become
+ * `now`: the marks stay where they belong. `unseen`: no CPU has walked the tables in between.
+ */
+uint64_t pw_restored(struct pw_build *b, const struct pw_record *record, uint64_t n, uint64_t index,
+	uint64_t now, bool unseen);
+
+/* ---- Stores ---- */
+
 /* Stores by way of the journal; false also if that has no room. */
 bool pw_swap_recorded(struct pw_build *b, const struct pw_run *run, uint64_t index,
 	uint64_t *expected, uint64_t entry);

@@ -9,199 +9,6 @@ struct undo {
 	bool unseen; /* no CPU has walked the tables since they were changed */
 };
 
-/* ---- Marks ---- */
-
-/* What stands in an entry whose group is being broken, as if it were present (see build_group.c).
- */
-static uint64_t shown(const struct pw_build *b, unsigned level, uint64_t entry)
-{
-	const struct pw_level *row = pw_row(b, level);
-
-	if (pw_breaks(b) && entry != b->empty && !pw_is_present(row, entry))
-		entry |= row->present_all;
-	return entry;
-}
-
-/* The bit that lets the hardware give the right to write, where that is how it says "dirty". */
-static bool may_become_dirty(const struct pw_build *b, const struct pw_page *shape, uint64_t entry)
-{
-	uint64_t lets = shape->dirty & ~pw_rights_mask(b->format, shape);
-
-	return shape->dirty && (pw_dirty_flag(b->format, shape) || (entry & lets) == lets);
-}
-
-static uint64_t with_dirty(
-	const struct pw_build *b, const struct pw_page *shape, uint64_t entry, bool dirty)
-{
-	struct pw_change cleaning = pw_cleaning(b->format, shape);
-
-	if (dirty && may_become_dirty(b, shape, entry))
-		return (entry | ~cleaning.keep) & ~cleaning.set;
-	if (!dirty && pw_is_dirty(shape, entry))
-		return (entry & cleaning.keep) | cleaning.set;
-	return entry;
-}
-
-static uint64_t with_accessed(const struct pw_page *shape, uint64_t entry, bool accessed)
-{
-	return accessed ? entry | shape->accessed : entry & ~shape->accessed;
-}
-
-/* Bits that the hardware may have changed in this entry. */
-static uint64_t marks_of(const struct pw_build *b, unsigned level, uint64_t entry)
-{
-	const struct pw_page *shape = pw_shape(pw_row(b, level), entry);
-	struct pw_change cleaning = pw_cleaning(b->format, shape);
-
-	switch (pw_kind_in(b, level, entry)) {
-	case PW_TABLE:
-		return pw_row(b, level)->page.accessed;
-	case PW_PAGE:
-		return shape->accessed |
-		       (may_become_dirty(b, shape, entry) ? ~cleaning.keep | cleaning.set : 0);
-	default:
-		return 0;
-	}
-}
-
-static bool is_but_for_marks(
-	const struct pw_build *b, unsigned level, uint64_t entry, uint64_t expected)
-{
-	return !((entry ^ expected) & ~marks_of(b, level, shown(b, level, expected)));
-}
-
-/* Where the entry at `index` leads to, if it is a page. */
-static bool page_at(
-	const struct pw_build *b, unsigned level, uint64_t index, uint64_t entry, pw_pa *pa)
-{
-	const struct pw_level *row = pw_row(b, level);
-	const struct pw_page *shape = pw_shape(row, entry);
-
-	if (pw_kind_in(b, level, entry) != PW_PAGE)
-		return false;
-	*pa = pw_page_address(b->format, b->space, shape, entry) +
-	      (index << row->shift & PW_LOW(shape->size_log2));
-	return true;
-}
-
-static struct pw_table table_below(const struct pw_build *b, unsigned level, uint64_t link)
-{
-	return pw_table_open(
-		b, level - 1, pw_table_address(b->format, b->space, pw_row(b, level), link));
-}
-
-/* Entry number `index` of the table is the part of the page at `pa` that it was when it was split.
- */
-static bool is_part(const struct pw_build *b, const struct pw_table *table, unsigned level,
-	uint64_t index, pw_pa pa, uint64_t *entry)
-{
-	pw_pa found;
-
-	return pw_peek_at(b, table, index, entry) && page_at(b, level, index, *entry, &found) &&
-	       found == pa + (index << pw_row(b, level)->shift);
-}
-
-/* A page of which the parts are what `link` leads to: marked as they are. */
-static uint64_t joined(
-	const struct pw_build *b, unsigned level, uint64_t page, pw_pa pa, uint64_t link)
-{
-	const struct pw_page *shape = pw_shape(pw_row(b, level), page);
-	struct pw_table table = table_below(b, level, link);
-	bool any = false, accessed = false, dirty = false;
-	uint64_t entry;
-
-	for (uint64_t i = 0; i < pw_entry_count(pw_row(b, level - 1)); i++) {
-		const struct pw_page *smaller;
-
-		if (!is_part(b, &table, level - 1, i, pa, &entry))
-			continue;
-		smaller = pw_shape(pw_row(b, level - 1), entry);
-		any = true;
-		accessed |= pw_is_accessed(smaller, entry);
-		dirty |= pw_is_dirty(smaller, entry);
-	}
-	if (!any)
-		return page;
-	page = with_dirty(b, shape, with_accessed(shape, page, accessed), dirty);
-	/* Until the flush the hardware may still mark the parts. */
-	if (b->live && pw_may_be_written(b, shape, page))
-		page |= pw_dirty_flag(b->format, shape);
-	return page;
-}
-
-static void mark_part(struct undo *u, const struct pw_table *table, unsigned level, uint64_t index,
-	uint64_t entry, bool accessed, bool dirty)
-{
-	const struct pw_build *b = u->b;
-	const struct pw_page *shape = pw_shape(pw_row(b, level), entry);
-	uint64_t seen, marked;
-
-	do {
-		seen = marked = entry;
-		if (accessed)
-			marked = with_accessed(shape, marked, true);
-		/* Where the right to write itself says it, a clean part has none yet. */
-		if (dirty &&
-			(!pw_dirty_flag(b->format, shape) || pw_may_be_written(b, shape, marked)))
-			marked = with_dirty(b, shape, marked, true);
-		if (marked == entry || pw_exchange(b, table, index, &entry, marked))
-			return;
-	} while (entry != seen);
-	u->b->refused = true;
-}
-
-/* Of a page that was merged from what `link` leads to: its parts have the marks that it has got. */
-static void share_marks(
-	struct undo *u, unsigned level, uint64_t link, uint64_t then, uint64_t now, pw_pa pa)
-{
-	const struct pw_build *b = u->b;
-	const struct pw_page *shape = pw_shape(pw_row(b, level), then);
-	struct pw_table table = table_below(b, level, link);
-	bool accessed = pw_is_accessed(shape, now) && !pw_is_accessed(shape, then);
-	bool dirty = pw_is_dirty(shape, now) && (!pw_is_dirty(shape, then) || b->live);
-	uint64_t entry;
-
-	if (u->unseen || (!accessed && !dirty))
-		return;
-	for (uint64_t i = 0; i < pw_entry_count(pw_row(b, level - 1)); i++) {
-		if (is_part(b, &table, level - 1, i, pa, &entry))
-			mark_part(u, &table, level - 1, i, entry, accessed, dirty);
-	}
-}
-
-/* What `before` is now that `after` has become `now`: the marks stay where they belong. */
-static uint64_t restored(
-	struct undo *u, const struct pw_record *record, uint64_t n, uint64_t index, uint64_t now)
-{
-	struct pw_build *b = u->b;
-	unsigned level = record->level;
-	const struct pw_level *row = pw_row(b, level);
-	uint64_t before = record->before + n * record->before_step;
-	uint64_t after = record->after + n * record->after_step;
-	uint64_t was = shown(b, level, before), is = shown(b, level, after);
-	const struct pw_page *from = pw_shape(row, is), *to = pw_shape(row, was);
-	bool was_page, is_page;
-	pw_pa old = 0, pa = 0;
-
-	now = shown(b, level, now);
-	was_page = page_at(b, level, index, was, &old);
-	is_page = page_at(b, level, index, is, &pa);
-	if (was_page && is_page && old == pa) {
-		if (pw_is_accessed(from, now) != pw_is_accessed(from, is))
-			before = with_accessed(to, before, pw_is_accessed(from, now));
-		if (pw_is_dirty(from, now) != pw_is_dirty(from, is))
-			before = with_dirty(b, to, before, pw_is_dirty(from, now));
-	} else if (was_page && pw_kind_in(b, level, is) == PW_TABLE && !u->unseen) {
-		before = joined(b, level, before, old, now);
-	} else if (pw_kind_in(b, level, was) == PW_TABLE && is_page) {
-		share_marks(u, level, was, is, now, pa);
-	} else if (!((was ^ is) & row->table_address) && pw_kind_in(b, level, is) == PW_TABLE) {
-		before = (before & ~((now ^ is) & row->page.accessed)) |
-			 (now & (now ^ is) & row->page.accessed);
-	}
-	return before;
-}
-
 /* ---- Entries ---- */
 
 /* On Arm a page may take another one's place only after the hole between them was flushed. */
@@ -235,10 +42,10 @@ static enum pw_status undo_entry(struct undo *u, const struct pw_record *record,
 	if (!pw_peek_at(b, &table, 0, &now))
 		return PW_NO_MEMORY;
 	do {
-		if (!is_but_for_marks(b, record->level, now, after))
+		if (!pw_is_but_for_marks(b, record->level, now, after))
 			return PW_UNSTABLE;
 		seen = run.expected = now;
-		run.value = restored(u, record, n, pw_index(row, at), now);
+		run.value = pw_restored(b, record, n, pw_index(row, at), now, u->unseen);
 		run.tables = (pw_is_present(row, now) && pw_is_table(row, now)) ||
 			     (pw_is_present(row, run.value) && pw_is_table(row, run.value));
 		break_before_make(u, row, now, run.value);
@@ -362,7 +169,7 @@ static enum pw_status check_entries(const struct undo *u, size_t n)
 		uint64_t after = record->after + i * record->after_step, now;
 		bool there = pw_peek_at(b, &table, 0, &now);
 
-		if (there && is_but_for_marks(b, record->level, now, after)) {
+		if (there && pw_is_but_for_marks(b, record->level, now, after)) {
 			if (entries && !pw_can_write(b, &table, 0, 1))
 				return PW_E_READ_ONLY;
 		} else if (!is_outdated(u, n, table.pa)) {
