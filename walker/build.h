@@ -296,6 +296,13 @@ void pw_commit_loosen(struct pw_build *b, const struct pw_table *table, unsigned
 void pw_take_groups(
 	const struct pw_build *b, unsigned level, pw_va at, pw_pa pa, struct pw_row_of *pages);
 
+/*
+ * The pages of a table become groups wherever they can, as far as a group lies in [first, last] as
+ * a whole. Returns the number of groups (build_join.c).
+ */
+uint64_t pw_join_pages(
+	struct pw_build *b, const struct pw_table *table, unsigned level, pw_va first, pw_va last);
+
 /* ---- Growing (build_grow.c) ---- */
 
 /* Whole pages of `level` from `at` on, up to `last`. */

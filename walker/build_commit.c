@@ -370,6 +370,8 @@ bool pw_commit(struct pw_build *b, struct pw_run *run)
 	case PW_OP_LOOSEN:
 		pw_loosen(b, run);
 		return true;
+	case PW_OP_JOIN:
+		return pw_join(b, run);
 	case PW_OP_TAKE_MARKS:
 		take_marks(b, run);
 		return true;

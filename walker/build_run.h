@@ -26,6 +26,7 @@ enum pw_op {
 	PW_OP_CLEAR,      /* make holes, discard what was there */
 	PW_OP_REPLACE,    /* `value` where `expected` stands: one entry */
 	PW_OP_LOOSEN,     /* a group's entries become ordinary pages */
+	PW_OP_JOIN,       /* ordinary pages become a group, if they can */
 	PW_OP_TAKE_MARKS, /* `take`: finds and clears Accessed and Dirty */
 };
 
@@ -63,8 +64,9 @@ struct pw_run {
 };
 
 /*
- * The one place where linked tables change. False: PW_OP_REPLACE found something else there, or the
- * memory or the journal refused a store (then b->refused is set).
+ * The one place where linked tables change. False: PW_OP_REPLACE found something else there,
+ * PW_OP_JOIN pages that can be no group, or the memory or the journal refused a store (then
+ * b->refused is set).
  */
 bool pw_commit(struct pw_build *b, struct pw_run *run);
 
@@ -84,6 +86,8 @@ PW_INLINE bool pw_is_plain(const struct pw_format *format)
 
 /* PW_OP_LOOSEN (build_group.c). */
 void pw_loosen(struct pw_build *b, const struct pw_run *run);
+/* PW_OP_JOIN (build_join.c). */
+bool pw_join(struct pw_build *b, const struct pw_run *run);
 /* PW_OP_TAKE_MARKS without what follows from it (build_marks.c). */
 void pw_take_marks(struct pw_build *b, const struct pw_run *run);
 /* Counts the bits of a run's words again. */

@@ -158,6 +158,75 @@ static void share_marks(
 	}
 }
 
+static bool is_grouped(const struct pw_build *b, unsigned level, uint64_t entry)
+{
+	return pw_group_log2(b, level, shown(b, level, entry)) > pw_row(b, level)->shift;
+}
+
+/* A group of pages that were joined: its first entry, how many they are, and what it serves. */
+struct group {
+	struct pw_table table;
+	unsigned level;
+	uint64_t first, count;
+	pw_pa pa;
+};
+
+/* Entry number `index` leads where the group does. */
+static bool is_of_group(
+	const struct pw_build *b, const struct group *group, uint64_t index, uint64_t *entry)
+{
+	pw_pa found;
+
+	return pw_peek_at(b, &group->table, index, entry) &&
+	       page_at(b, group->level, index, shown(b, group->level, *entry), &found) &&
+	       found == group->pa + ((index - group->first) << pw_row(b, group->level)->shift);
+}
+
+/*
+ * The hardware may have marked any entry of the group `is` for all pages of it: they get the marks
+ * before the first of them is a page of its own again.
+ */
+static void share_in_group(struct pw_build *b, const struct group *group, uint64_t is)
+{
+	const struct pw_level *row = pw_row(b, group->level);
+	bool was_accessed = pw_is_accessed(pw_shape(row, is), is), accessed = false;
+	bool was_dirty = pw_is_dirty(pw_shape(row, is), is), dirty = false;
+	uint64_t entry;
+
+	for (uint64_t i = group->first; i < group->first + group->count; i++) {
+		const struct pw_page *shape;
+
+		if (!is_of_group(b, group, i, &entry) || !is_grouped(b, group->level, entry))
+			continue;
+		shape = pw_shape(row, entry);
+		accessed |= !was_accessed && pw_is_accessed(shape, entry);
+		dirty |= !was_dirty && pw_is_dirty(shape, entry);
+	}
+	for (uint64_t i = group->first; i < group->first + group->count; i++) {
+		if ((accessed || dirty) && is_of_group(b, group, i, &entry))
+			mark_part(b, &group->table, group->level, i, entry, accessed, dirty);
+	}
+}
+
+/* The entry `index` at pa was `before` until it became `is`, a part of a group. */
+static uint64_t parted(
+	struct pw_build *b, unsigned level, pw_pa pa, uint64_t index, uint64_t before, uint64_t is)
+{
+	const struct pw_level *row = pw_row(b, level);
+	struct group group = {.level = level,
+		.table = {pa - index * b->format->entry_bytes, NULL},
+		.count = PW_BIT(pw_group_log2(b, level, is) - row->shift)};
+
+	group.first = index & ~(group.count - 1);
+	(void)page_at(b, level, index, is, &group.pa);
+	group.pa -= (index - group.first) << row->shift;
+	share_in_group(b, &group, is);
+	/* Until the flush the hardware may still mark the others for this one. */
+	if (b->live && !pw_breaks(b) && pw_may_be_written(b, &row->page, before))
+		before |= pw_dirty_flag(b->format, &row->page);
+	return before;
+}
+
 uint64_t pw_restored(struct pw_build *b, const struct pw_record *record, uint64_t n, uint64_t index,
 	uint64_t now, bool unseen)
 {
@@ -178,6 +247,9 @@ uint64_t pw_restored(struct pw_build *b, const struct pw_record *record, uint64_
 			before = with_accessed(to, before, pw_is_accessed(from, now));
 		if (pw_is_dirty(from, now) != pw_is_dirty(from, is))
 			before = with_dirty(b, to, before, pw_is_dirty(from, now));
+		if (!unseen && is_grouped(b, level, is) && !is_grouped(b, level, was))
+			before =
+				parted(b, level, record->pa + n * record->bytes, index, before, is);
 	} else if (was_page && pw_kind_in(b, level, is) == PW_TABLE && !unseen) {
 		before = joined(b, level, before, old, now);
 	} else if (pw_kind_in(b, level, was) == PW_TABLE && is_page && !unseen) {

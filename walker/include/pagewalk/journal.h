@@ -83,8 +83,9 @@ struct pw_journal {
  * the page: a page that was there before, at the same physical address, has them as they are now. A
  * page that had been split is marked if one of its parts is. If the list is live, a page that had
  * been split and may be written is taken to be dirty, and so are all parts of one that had been
- * merged and is dirty: set `live` if CPUs have used the tables since. Marks of pages that are
- * mapped no more are lost.
+ * merged and is dirty: set `live` if CPUs have used the tables since. Pages that had formed a group
+ * get the marks that any entry of it has got; on a live RISC-V space those of them that may be
+ * written are taken to be dirty. Marks of pages that are mapped no more are lost.
  *
  * PW_UNSTABLE, with nothing changed: an entry is neither what the journal says nor that with other
  * marks, or one in a table that the operations made. PW_E_READ_ONLY, PW_NO_MEMORY, likewise: a

@@ -37,13 +37,25 @@ PW_API PW_NODISCARD enum pw_status pw_split(const struct pw_space *space, pw_va 
  * The merged page is Accessed if all of them are, so that no use is invented, and Dirty if any of
  * them is. On a live space a page that may be written is taken to be dirty: until the caller has
  * flushed the hardware may still mark the old entries. Where "dirty" is the right to write with a
- * mark (Arm DBM) pages merge only if all of them are. Pages that span several entries do not merge;
- * Arm's Contiguous hint is about the smaller pages and is left out of the larger one.
+ * mark (Arm DBM) pages merge only if all of them are. Groups of entries merge as the single pages
+ * that they are made of, each of which is Accessed if any of its group is; the larger page is in no
+ * group.
  *
- * *merged (may be NULL) is the number of pages made. Nothing to merge is PW_OK. PW_E_ARGUMENT: the
- * format has no such level. PW_NO_MEMORY: a table of the range is lost; what was merged before it
- * stays merged. PW_E_READ_ONLY likewise. Of a table that two paths in the range lead to, the first
- * path is merged and the second becomes a hole.
+ * With `level | PW_CONTIGUOUS` those pages of the range that stay form groups afterwards, at every
+ * level up to `level` at which the format has them and the space's rules allow them (see
+ * PW_CONTIGUOUS): as many pages of one table as make a group, if it lies in the range as a whole,
+ * if it begins at a multiple of its size in both addresses, and if the pages are consecutive and
+ * differ in Accessed and Dirty at most. All of them have the marks of any then, because from now on
+ * the hardware may mark one entry for all. With DBM they form a group only if all are dirty or
+ * none. The flush list has each group as a whole. On a live Arm space the pages of a group are
+ * holes until it was flushed; on a live RISC-V space each entry changes by one store, as both of
+ * its forms lead to the same address.
+ *
+ * *merged (may be NULL) is the number of pages and groups made. Nothing to do is PW_OK. No table is
+ * needed. PW_E_ARGUMENT: the format has no such level. PW_NO_MEMORY: a table of the range is lost;
+ * what was done before it stays done. PW_E_READ_ONLY likewise. PW_E_UNSUPPORTED: see above. Of a
+ * table that two paths in the range lead to, the first path is merged and the second becomes a
+ * hole; its pages must not form groups, as the list would have those of the first path alone.
  */
 PW_API PW_NODISCARD enum pw_status pw_collapse(const struct pw_space *space, pw_va va,
 	uint64_t size, unsigned level, uint64_t *merged, struct pw_flush *flush);

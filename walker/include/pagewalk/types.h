@@ -118,7 +118,7 @@ typedef uint32_t pw_rights;
 /*
  * For builders: in groups that one TLB entry may hold, wherever both addresses and the size allow
  * it (Arm: the Contiguous bit, large pages and supersections; RISC-V with Svnapot: pages of 64
- * KiB).
+ * KiB). For pw_collapse(), beside the level: pages that are there form such groups.
  */
 #define PW_CONTIGUOUS      ((pw_rights)1 << 5)
 /* For pw_map(), pw_map_needs() and pw_allocate(): whatever is mapped in the range is replaced. */
