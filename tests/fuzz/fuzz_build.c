@@ -242,7 +242,9 @@ static enum pw_status operate(struct world *w, const struct step *s)
 	case 3:
 		return pw_split(&w->space, va, size, s->argument % 3, &w->flush);
 	case 4:
-		(void)!pw_collapse(&w->space, va, size, s->argument % 3, &merged, &w->flush);
+		(void)!pw_collapse(&w->space, va, size,
+			s->argument % 3 | (s->rights & 0x80 ? PW_CONTIGUOUS : 0), &merged,
+			&w->flush);
 		return PW_OK; /* what it did before it stopped stays done */
 	case 5:
 		(void)!pw_harvest(&w->space, va, size, &marks, &w->flush);

@@ -58,7 +58,7 @@ struct world {
 	size_t flushed_count;
 	bool flushed_everything;
 	unsigned exists, failed, done;
-	uint64_t merged;
+	uint64_t merged, joined; /* pages; pages and groups where those were asked for */
 	struct pw_retained kept[WORLD_RETAINED];
 	struct pw_retention retention; /* used if the flush list says so */
 	unsigned retained;

@@ -329,6 +329,8 @@ static bool needs_break(
 {
 	uint64_t not_global, type = type_bits(tlb, held, &not_global);
 
+	if (tlb->f->format->entry_bytes == 8)
+		type |= BITS(52, 52); /* Contiguous */
 	return held->pa != now->pa || held->bytes != now->bytes ||
 	       ((held->entry ^ now->entry) & type) || (held->entry & ~now->entry & not_global);
 }

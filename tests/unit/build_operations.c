@@ -175,15 +175,54 @@ static void neighbourhood(const struct world *w, uint64_t *first, uint64_t *end)
 		*end = w->model.count;
 }
 
+/* The page around the range's beginning in the smallest ones, if it is the next larger one: they
+ * are the range then, and can merge. */
+static enum pw_status split_first(struct world *w)
+{
+	unsigned base = w->kind.base;
+	uint64_t cells = w->top_page > base ? world_block_cells(w, base + 1) : 1;
+	uint64_t skew = flat_map_va(&w->model, w->from) / w->model.page % cells;
+	enum pw_status status;
+
+	if (cells == 1 || skew > w->from || cells > w->model.count - (w->from - skew))
+		return PW_OK;
+	w->from -= skew;
+	w->count = cells;
+	memcpy(w->before.cells + w->from, w->model.cells + w->from,
+		cells * sizeof *w->before.cells);
+	status = pw_split(
+		&w->space, flat_map_va(&w->model, w->from), w->model.page, base, &w->flush);
+	return status == PW_E_UNSUPPORTED ? PW_OK : status;
+}
+
+static enum pw_status collapse(struct world *w, unsigned level, pw_rights groups)
+{
+	uint64_t made = 0;
+	enum pw_status status = pw_collapse(&w->space, flat_map_va(&w->model, w->from),
+		w->count * w->model.page, level | groups, &made, &w->flush);
+
+	if (groups)
+		w->joined += made;
+	else
+		w->merged += made;
+	return status;
+}
+
+/* At once, or pages before groups, or groups of the smallest pages before pages. */
 static enum pw_status do_collapse(struct world *w)
 {
-	uint64_t merged = 0, first, end;
-	enum pw_status status = pw_collapse(&w->space, flat_map_va(&w->model, w->from),
-		w->count * w->model.page, w->top_page, &merged, &w->flush);
+	uint64_t before = w->merged + w->joined, first, end;
+	pw_rights groups = random_groups(w);
+	enum pw_status status = random_once_in(&w->random, 2) ? split_first(w) : PW_OK;
 
-	w->merged += merged;
+	if (status == PW_OK && groups && random_once_in(&w->random, 3))
+		status = collapse(w, w->top_page, 0);
+	else if (status == PW_OK && groups && random_once_in(&w->random, 2))
+		status = collapse(w, w->kind.base, groups);
+	if (status == PW_OK)
+		status = collapse(w, w->top_page, groups);
 	neighbourhood(w, &first, &end);
-	for (uint64_t i = first; merged && i < end; i++) {
+	for (uint64_t i = first; w->merged + w->joined > before && i < end; i++) {
 		struct slow_result r;
 
 		if (!w->model.cells[i].mapped)
@@ -385,6 +424,7 @@ void build_world_run(const struct pw_format *format, const struct world_kind *ki
 	sum->failed += w.failed;
 	sum->exists += w.exists;
 	sum->merged += w.merged;
+	sum->joined += w.joined;
 	sum->splits += w.flush.splits;
 	sum->grouped += w.grouped;
 	sum->retained += w.retained;

@@ -12,7 +12,7 @@
 
 /* What came of the operations. */
 struct build_sum {
-	uint64_t operations, done, failed, exists, splits, merged, grouped, retained;
+	uint64_t operations, done, failed, exists, splits, merged, joined, grouped, retained;
 };
 
 /* A world of that kind, so many operations in it, and its end, at which no table is left but the

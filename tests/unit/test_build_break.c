@@ -252,15 +252,16 @@ static pw_rights random_rights(struct watch *w)
 
 static void one(struct watch *w)
 {
-	static const char *const names[] = {"unmap", "split", "protect", "modify", "map"};
+	static const char *const names[] = {
+		"unmap", "split", "protect", "modify", "collapse", "map"};
 	uint64_t page = w->tlb.page, from = random_below(&w->random, w->tlb.cells);
 	uint64_t size = (1 + random_below(&w->random, w->tlb.cells - from)) * page;
-	unsigned which = (unsigned)random_below(&w->random, 8);
+	unsigned which = (unsigned)random_below(&w->random, 10);
 	pw_va va = w->tlb.first + from * page;
 	const struct pw_space *space = &w->f.space;
 	struct pw_flush *flush = &w->f.flush;
 
-	which = which > 4 ? which - 3 : which;
+	which = which > 8 ? 4 : which > 5 ? 5 : which;
 	before(w, names[which]);
 	if (which == 0)
 		(void)!pw_unmap(space, va, size, flush);
@@ -271,6 +272,8 @@ static void one(struct watch *w)
 	else if (which == 3)
 		(void)!pw_modify(space, va, size, type_of(w, (unsigned)random_below(&w->random, 3)),
 			0, flush);
+	else if (which == 4)
+		(void)!pw_collapse(space, va, size, 1 | PW_CONTIGUOUS, NULL, flush);
 	else
 		(void)!pw_map(space, va, va, size,
 			random_rights(w) | PW_REPLACE |

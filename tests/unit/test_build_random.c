@@ -32,6 +32,8 @@ static void every_format(bool windows, bool live, const struct pw_kernels *kerne
 		(unsigned long long)sum.failed);
 	cr_expect(kind.groups == (sum.grouped > operations), "%llu cells of groups",
 		(unsigned long long)sum.grouped);
+	cr_expect(kind.groups == (sum.joined > operations / 8), "%llu groups formed",
+		(unsigned long long)sum.joined);
 	cr_expect(!kernels || sum.retained > operations);
 	printf("seed %llu\n", (unsigned long long)seed);
 }

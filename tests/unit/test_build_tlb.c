@@ -51,7 +51,8 @@ static enum pw_status operate(struct play *p, unsigned which, pw_va va, uint64_t
 	case 2:
 		return pw_split(space, va, size, 0, flush);
 	case 3:
-		return pw_collapse(space, va, size, 1, NULL, flush);
+		return pw_collapse(space, va, size,
+			1 | (random_once_in(&p->random, 2) ? PW_CONTIGUOUS : 0), NULL, flush);
 	case 4:
 		return pw_modify(space, va, size, set, clear, flush);
 	default:

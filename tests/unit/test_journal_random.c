@@ -141,7 +141,8 @@ static enum pw_status operate(unsigned which)
 		return pw_split(&w.space, va, (w.count < 600 ? w.count : 600) * w.model.page, level,
 			&w.flush);
 	case 7:
-		return pw_collapse(&w.space, va, size, w.top_page, &merged, &w.flush);
+		return pw_collapse(
+			&w.space, va, size, w.top_page | random_groups(&w), &merged, &w.flush);
 	default:
 		return pw_harvest(&w.space, va, size, &marks, &w.flush);
 	}
