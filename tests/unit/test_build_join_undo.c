@@ -270,11 +270,18 @@ Test(build_join_undo, marked_while_formed)
 	}
 }
 
-/* A page that becomes writable in between (DBM) is no longer like the others: all stay single. */
+/*
+ * A page that becomes writable in between (DBM) is no longer like the others: all stay single, with
+ * the marks that each had.
+ */
 Test(build_join_undo, written_while_formed)
 {
+	const uint64_t accessed = 1 << 10, odd = DBM | S2_WRITE, bits = odd | JOIN_HINT | accessed;
+
 	for (uint64_t when = 1; when <= 16; when++) {
 		begin(&stage2, false, true, S2_WRITE, DBM);
+		for (pw_va va = 0; va < 64 * KIB; va += 12 * KIB)
+			mark(va, accessed, 0);
 		s.marked = fixture_look(&s.f, (when - 1) * 4 * KIB).entry_pa;
 		s.when = when;
 		s.set = S2_WRITE;
@@ -283,8 +290,8 @@ Test(build_join_undo, written_while_formed)
 		for (uint64_t n = 0; n < 16; n++) {
 			uint64_t entry = fixture_entry(&s.f, n * 4 * KIB);
 
-			cr_assert((entry & (DBM | S2_WRITE | JOIN_HINT)) ==
-				  (n == when - 1 ? DBM | S2_WRITE : DBM));
+			cr_assert((entry & bits) ==
+				  ((n == when - 1 ? odd : DBM) | (n % 3 ? accessed : 0)));
 		}
 		end();
 	}
