@@ -89,7 +89,13 @@ static bool is_replaceable(const char *path)
 {
 	struct stat about;
 
-	if (stat(path, &about) != 0 || S_ISREG(about.st_mode))
+	if (stat(path, &about) != 0) {
+		if (errno != ENOENT || lstat(path, &about) != 0 || !S_ISLNK(about.st_mode))
+			return true;
+		output_complain("cannot write '%s': it is a link to nothing", path);
+		return false;
+	}
+	if (S_ISREG(about.st_mode))
 		return true;
 	output_complain("cannot write '%s': it is %s", path,
 		S_ISDIR(about.st_mode) ? "a directory" : "no regular file");

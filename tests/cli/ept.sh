@@ -97,6 +97,10 @@ fi
 if [ "$(stat -c %a elsewhere/real.img)" = 640 ]; then ok "... with the rights it had"; else
   bad "... with the rights it had" "$(ls -l elsewhere)"
 fi
+ln -s nowhere.img lost.img
+expect 3 "an image behind a link to nothing" pagewalk ept -o lost.img guest.map
+names "'lost.img': it is a link to nothing" "... says so"
+if [ -L lost.img ]; then ok "... and the link stays"; else bad "... and the link stays" "$(ls -l)"; fi
 
 # The limit of file sizes: an error, not the end, and nothing is left.
 status=0
