@@ -189,6 +189,15 @@ static const char *type_text(pw_rights type)
 	return names[(type & PW_MEM_MASK) >> PW_MEM_SHIFT];
 }
 
+static uint64_t most_for_software(const struct pw_format *format)
+{
+	uint64_t most = 0;
+
+	for (uint64_t left = format->software; left; left &= left - 1)
+		most = most << 1 | 1;
+	return most;
+}
+
 static void put_lack(struct text *text, const struct pw_space *space, const struct pw_refusal *r)
 {
 	put(text, space->format->name);
@@ -208,7 +217,8 @@ static void put_lack(struct text *text, const struct pw_space *space, const stru
 		put(text, " has no global pages");
 		break;
 	default:
-		put(text, " leaves fewer bits to software");
+		put(text, " leaves to software values up to ");
+		put_hex(text, most_for_software(space->format));
 		break;
 	}
 }

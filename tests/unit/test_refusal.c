@@ -151,7 +151,7 @@ Test(refusal, in_words)
 		{&pw_format_x86_64, PW_R | PW_MEM_UC | PW_IPAT,
 			"x86-64 cannot leave out the guest's PAT"},
 		{&pw_format_x86_64, PW_R | PW_SOFTWARE(1 << 10),
-			"x86-64 leaves fewer bits to software"},
+			"x86-64 leaves to software values up to 0x3ff"},
 		{&pw_format_riscv_sv39, PW_W,
 			"riscv-sv39 cannot give -w-- without r: that encoding is reserved"},
 	};
