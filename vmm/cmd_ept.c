@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include <pagewalk/pagewalk.h>
 
@@ -12,13 +11,13 @@
 #include "ept_report.h"
 #include "memory_map.h"
 #include "output.h"
+#include "table_image.h"
 #include "whole_file.h"
 
 #define EPT_SUMMARY "Build EPT tables for a memory map"
 #define NPT_SUMMARY "Build NPT tables for a memory map"
 
-#define TABLE_BYTES 4096
-#define ROOM        (UINT64_C(1) << 30) /* of tables: enough for half a TiB in 4 KiB pages */
+#define PAGE_BYTES 4096
 
 enum {
 	KEY_OUTPUT = 'o',
@@ -52,7 +51,7 @@ static error_t check(const struct ept_args *args)
 		return args_wrong("--levels is 4 or 5");
 	if (args->maxphyaddr < 32 || args->maxphyaddr > 52)
 		return args_wrong("--maxphyaddr is 32 to 52");
-	if (args->base % TABLE_BYTES != 0 || args->base >> args->maxphyaddr != 0)
+	if (args->base % TABLE_IMAGE_ALIGN != 0 || args->base >> args->maxphyaddr != 0)
 		return args_wrong("--base 0x%" PRIx64 " is not the address of a table", args->base);
 	if (args->npt && args->accessed_dirty)
 		return args_wrong("--accessed-dirty: NPT always has these flags");
@@ -144,88 +143,33 @@ static const struct argp npt_argp = {
 
 /* ---- Building ---- */
 
-/* The image: tables are taken from it one behind the other, and those given back are used again. */
 struct build {
 	const struct ept_args *args;
 	const struct pw_format *format;
-	struct pw_window window;
-	struct pw_memory memory;
+	struct table_image image;
 	struct pw_space space;
-	uint64_t used;
-	pw_pa *spare;
-	size_t spare_count, spare_room;
 };
-
-static bool allocate_table(void *ctx, uint64_t bytes, pw_pa *pa)
-{
-	struct build *build = ctx;
-
-	if (build->spare_count > 0) {
-		*pa = build->spare[--build->spare_count];
-		return true;
-	}
-	if (build->used + bytes > ROOM)
-		return false;
-	*pa = build->args->base + build->used;
-	build->used += bytes;
-	return true;
-}
-
-/* A table that finds no place in the list stays in the image, unused. */
-static void free_table(void *ctx, pw_pa pa, uint64_t bytes)
-{
-	struct build *build = ctx;
-
-	(void)bytes;
-	if (build->spare_count == build->spare_room) {
-		size_t more = build->spare_room ? 2 * build->spare_room : 64;
-		pw_pa *spare = reallocarray(build->spare, more, sizeof *spare);
-
-		if (spare == NULL)
-			return;
-		build->spare = spare;
-		build->spare_room = more;
-	}
-	build->spare[build->spare_count++] = pa;
-}
 
 static int begin(struct build *build, const struct ept_args *args)
 {
-	void *host = mmap(NULL, ROOM, PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	const struct pw_rules rules = {.pa_bits = (uint8_t)args->maxphyaddr,
 		.no_1g_pages = args->no_1g,
 		.ept_no_2m_pages = args->no_2m,
 		.ept_no_execute_only = args->no_execute_only};
 	pw_pa root;
 
-	if (host == MAP_FAILED) {
-		output_out_of_memory();
+	if (!table_image_begin(&build->image, args->base))
 		return EXIT_SOURCE;
-	}
 	build->args = args;
 	build->format = args->npt ? (args->levels == 4 ? &pw_format_npt_4 : &pw_format_npt_5)
 				  : (args->levels == 4 ? &pw_format_ept_4 : &pw_format_ept_5);
-	build->window = (struct pw_window){.base = args->base, .size = ROOM, .host = host};
-	build->memory = (struct pw_memory){.windows = &build->window,
-		.window_count = 1,
-		.allocate_table = allocate_table,
-		.free_table = free_table,
-		.ctx = build};
-	if (pw_root_create(build->format, &build->memory, &root) != PW_OK ||
-		pw_space_init_rules(&build->space, build->format, root, &build->memory, &rules) !=
-			PW_OK) {
+	if (pw_root_create(build->format, &build->image.memory, &root) != PW_OK ||
+		pw_space_init_rules(&build->space, build->format, root, &build->image.memory,
+			&rules) != PW_OK) {
 		output_complain("cannot make a root table at 0x%" PRIx64, args->base);
 		return EXIT_USAGE;
 	}
 	return EXIT_DATA;
-}
-
-static void end(struct build *build)
-{
-	if (build->window.host != NULL)
-		(void)munmap(build->window.host, ROOM);
-	free(build->spare);
 }
 
 static uint64_t size_of(const struct memory_range *range)
@@ -251,7 +195,7 @@ static void explain_range(
 
 static void explain_alignment(const struct memory_range *range, char *text, size_t size)
 {
-	if ((range->first | size_of(range)) % TABLE_BYTES != 0)
+	if ((range->first | size_of(range)) % PAGE_BYTES != 0)
 		(void)snprintf(text, size, "does not begin and end at 4 KiB pages");
 	else
 		(void)snprintf(text, size, "has HOST 0x%" PRIx64 ", where no 4 KiB page begins",
@@ -271,7 +215,7 @@ static void explain_overlap(
 
 static void explain_tables(const struct build *build, char *text, size_t size)
 {
-	if ((build->args->base + build->used - 1) >> build->args->maxphyaddr != 0)
+	if ((build->args->base + build->image.used - 1) >> build->args->maxphyaddr != 0)
 		(void)snprintf(text, size,
 			"takes tables beyond physical addresses, which have %u bits, from --base "
 			"0x%" PRIx64 " on",
@@ -338,11 +282,11 @@ static int build_and_write(struct build *build, const struct memory_map *map)
 
 	if (status != EXIT_DATA)
 		return status;
-	if (!whole_file_write(build->args->output, build->window.host, build->used))
+	if (!whole_file_write(build->args->output, build->image.window.host, build->image.used))
 		return EXIT_SOURCE;
 	report = (struct ept_report){.space = &build->space,
 		.base = build->args->base,
-		.bytes = build->used,
+		.bytes = build->image.used,
 		.has_eptp = !build->args->npt,
 		.eptp_options = build->args->accessed_dirty ? PW_EPTP_ACCESSED_DIRTY : 0};
 	ept_report_print(&report, build->args->common.json);
@@ -352,7 +296,7 @@ static int build_and_write(struct build *build, const struct memory_map *map)
 static int run(const struct cmd *cmd, int argc, char **argv)
 {
 	struct ept_args args = {
-		.npt = cmd == &cmd_npt, .base = TABLE_BYTES, .levels = 4, .maxphyaddr = 52};
+		.npt = cmd == &cmd_npt, .base = TABLE_IMAGE_BASE, .levels = 4, .maxphyaddr = 52};
 	struct build build = {.args = NULL};
 	struct memory_map map;
 	int status = args_parse(cmd, argc, argv, &args);
@@ -365,7 +309,7 @@ static int run(const struct cmd *cmd, int argc, char **argv)
 	status = begin(&build, &args);
 	if (status == EXIT_DATA)
 		status = build_and_write(&build, &map);
-	end(&build);
+	table_image_end(&build.image);
 	memory_map_free(&map);
 	return status;
 }
