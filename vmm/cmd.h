@@ -21,6 +21,6 @@ struct cmd {
 };
 
 extern const struct cmd cmd_ept, cmd_formats, cmd_lint, cmd_maps, cmd_npt, cmd_read, cmd_run,
-	cmd_translate, cmd_walk;
+	cmd_shadow, cmd_translate, cmd_walk;
 
 #endif

@@ -8,10 +8,10 @@
 #include <pagewalk/pagewalk.h>
 
 #include "args.h"
-#include "ept_report.h"
 #include "memory_map.h"
 #include "output.h"
 #include "table_image.h"
+#include "tables_report.h"
 #include "whole_file.h"
 
 #define EPT_SUMMARY "Build EPT tables for a memory map"
@@ -278,18 +278,18 @@ static int map_all(struct build *build, const struct memory_map *map)
 static int build_and_write(struct build *build, const struct memory_map *map)
 {
 	int status = map_all(build, map);
-	struct ept_report report;
+	struct tables_report report;
 
 	if (status != EXIT_DATA)
 		return status;
 	if (!whole_file_write(build->args->output, build->image.window.host, build->image.used))
 		return EXIT_SOURCE;
-	report = (struct ept_report){.space = &build->space,
+	report = (struct tables_report){.space = &build->space,
 		.base = build->args->base,
 		.bytes = build->image.used,
 		.has_eptp = !build->args->npt,
 		.eptp_options = build->args->accessed_dirty ? PW_EPTP_ACCESSED_DIRTY : 0};
-	ept_report_print(&report, build->args->common.json);
+	tables_report_print(&report, build->args->common.json);
 	return EXIT_DATA;
 }
 

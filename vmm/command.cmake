@@ -9,10 +9,10 @@ set_source_files_properties(recorded.S PROPERTIES OBJECT_DEPENDS "${recorded_dir
 
 add_executable(pagewalk
   access_args.c args.c claims.c cmd_ept.c cmd_formats.c cmd_lint.c cmd_maps.c cmd_read.c cmd_run.c
-  cmd_translate.c cmd_walk.c entry_bits.c ept_report.c fields.c guest_live.c guest_recorded.c
+  cmd_shadow.c cmd_translate.c cmd_walk.c entry_bits.c fields.c guest_live.c guest_recorded.c
   hexdump.c listing.c main.c memory_map.c nested_answer.c nested_args.c nested_lines.c numbers.c
-  output.c player.c recorded.S recorder.c source.c space_args.c story.c stretch.c table_image.c
-  target.c translation.c verdict.c walk_lines.c whole_file.c)
+  output.c player.c recorded.S recorder.c shadow_build.c source.c space_args.c story.c stretch.c
+  table_image.c tables_report.c target.c translation.c verdict.c walk_lines.c whole_file.c)
 target_compile_features(pagewalk PRIVATE c_std_11)
 set_target_properties(pagewalk PROPERTIES C_EXTENSIONS OFF)
 target_compile_definitions(pagewalk PRIVATE $<$<COMPILE_LANGUAGE:C>:_GNU_SOURCE>)

@@ -24,6 +24,7 @@ static const struct cmd *const cmds[] = {
 	&cmd_lint,
 	&cmd_ept,
 	&cmd_npt,
+	&cmd_shadow,
 };
 
 #define CMD_COUNT (sizeof cmds / sizeof cmds[0])

@@ -48,19 +48,47 @@ static bool read_bytes(void *ctx, pw_pa pa, void *to, size_t bytes)
 	return true;
 }
 
+/* In a copy, which nobody else changes. */
+static bool write_pte(void *ctx, pw_pa pa, unsigned bytes, uint64_t entry)
+{
+	struct source *source = ctx;
+
+	if (source_bytes(source, pa, bytes) == NULL)
+		return false;
+	for (unsigned i = 0; i < bytes; i++)
+		source->data[pa - source->base + i] = (uint8_t)(entry >> (8 * i));
+	return true;
+}
+
+static bool exchange_pte(void *ctx, pw_pa pa, unsigned bytes, uint64_t *expected, uint64_t desired)
+{
+	uint64_t entry;
+
+	if (!read_pte(ctx, pa, bytes, &entry))
+		return false;
+	if (entry == *expected)
+		return write_pte(ctx, pa, bytes, desired);
+	*expected = entry;
+	return false;
+}
+
 /* A window is faster, but cannot be had for an odd base or up to the very last address. */
-static void describe_memory(struct source *source)
+static void describe_memory(struct source *source, bool copy)
 {
 	if (source->base % WINDOW_ALIGNMENT != 0 || source->last == UINT64_MAX) {
 		source->memory = (struct pw_memory){
 			.read_pte = read_pte, .read_bytes = read_bytes, .ctx = source};
+		if (copy) {
+			source->memory.write_pte = write_pte;
+			source->memory.exchange_pte = exchange_pte;
+		}
 		return;
 	}
 	source->window = (struct pw_window){
 		.base = source->base,
 		.size = source->last - source->base + 1,
 		.host = source->data,
-		.read_only = true,
+		.read_only = !copy,
 	};
 	source->memory = (struct pw_memory){.windows = &source->window, .window_count = 1};
 }
@@ -91,7 +119,7 @@ static uint64_t usable_size(int fd, const char *path)
 	return size > 0 ? (uint64_t)size : 0;
 }
 
-static int map_file(struct source *source, int fd, const char *path)
+static int map_file(struct source *source, int fd, const char *path, bool copy)
 {
 	uint64_t size = usable_size(fd, path);
 
@@ -103,13 +131,15 @@ static int map_file(struct source *source, int fd, const char *path)
 		return EXIT_USAGE;
 	}
 	/* Shared: the file may be the memory of a guest that is running. */
-	source->data = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+	source->data =
+		copy ? mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, fd, 0)
+		     : mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
 	if (source->data == MAP_FAILED) {
 		output_complain("cannot map '%s' into memory: %s", path, strerror(errno));
 		return EXIT_SOURCE;
 	}
 	source->last = source->base + (size - 1);
-	describe_memory(source);
+	describe_memory(source, copy);
 	return EXIT_DATA;
 }
 
@@ -124,7 +154,7 @@ static char *split_base(const char *argument, uint64_t *base)
 	return strdup(argument);
 }
 
-int source_open(struct source *source, const char *argument)
+static int open_as(struct source *source, const char *argument, bool copy)
 {
 	char *path = split_base(argument, &source->base);
 	int status, fd;
@@ -139,11 +169,21 @@ int source_open(struct source *source, const char *argument)
 		output_complain("cannot open '%s': %s", path, strerror(errno));
 		status = EXIT_SOURCE;
 	} else {
-		status = map_file(source, fd, path);
+		status = map_file(source, fd, path, copy);
 		(void)close(fd);
 	}
 	free(path);
 	return status;
+}
+
+int source_open(struct source *source, const char *argument)
+{
+	return open_as(source, argument, false);
+}
+
+int source_open_copy(struct source *source, const char *argument)
+{
+	return open_as(source, argument, true);
 }
 
 void source_close(struct source *source)

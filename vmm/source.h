@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A raw image of guest-physical memory in a file, mapped read-only. */
+/* A raw image of guest-physical memory in a file, mapped so that the file stays as it is. */
 #ifndef PAGEWALK_SOURCE_H
 #define PAGEWALK_SOURCE_H
 
@@ -22,6 +22,8 @@ struct source {
  * there is nothing to close.
  */
 int source_open(struct source *source, const char *argument);
+/* The same, but its memory can be written: what is written stays in this process. */
+int source_open_copy(struct source *source, const char *argument);
 void source_close(struct source *source);
 
 /* The bytes [pa, pa + count), NULL unless the image has all of them. */

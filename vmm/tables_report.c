@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "ept_report.h"
+#include "tables_report.h"
 
 #include <inttypes.h>
 
@@ -25,7 +25,7 @@ static int count_entry(void *ctx, const struct pw_visit *visit)
 	return 0;
 }
 
-static struct statistics count(const struct ept_report *report)
+static struct statistics count(const struct tables_report *report)
 {
 	struct statistics statistics = {.tables = 1}; /* the root */
 	struct pw_walker walker = {.handle_pte = count_entry, .ctx = &statistics};
@@ -34,7 +34,7 @@ static struct statistics count(const struct ept_report *report)
 	return statistics;
 }
 
-static uint64_t eptp_of(const struct ept_report *report)
+static uint64_t eptp_of(const struct tables_report *report)
 {
 	const uint64_t capabilities = PW_EPT_CAP_4_LEVELS | PW_EPT_CAP_5_LEVELS | PW_EPT_CAP_WB |
 				      PW_EPT_CAP_ACCESSED_DIRTY;
@@ -45,7 +45,36 @@ static uint64_t eptp_of(const struct ept_report *report)
 	return eptp;
 }
 
-static void print_record(const struct ept_report *report, const struct statistics *statistics)
+static void put_left(json_t *record, const struct shadow_left *left)
+{
+	json_t *counts = json_object();
+
+	field_number(counts, "tables", left->tables);
+	field_number(counts, "device", left->device);
+	field_number(counts, "rights", left->rights);
+	field_number(counts, "lost", left->lost);
+	field_value(record, "left", counts);
+}
+
+static void print_left(const struct shadow_left *left)
+{
+	const struct {
+		uint64_t count;
+		const char *why;
+	} rows[] = {
+		{left->tables, "hold tables of the guest, and cannot be written"},
+		{left->device, "lie where the map has no memory"},
+		{left->rights, "cannot be read by the map's rights"},
+		{left->lost, "are behind tables that are not in the source"},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		if (rows[i].count > 0)
+			output_text(
+				"left    %" PRIu64 " of 4 KiB %s\n", rows[i].count, rows[i].why);
+}
+
+static void print_record(const struct tables_report *report, const struct statistics *statistics)
 {
 	json_t *record = json_object(), *pages = json_array();
 
@@ -66,10 +95,12 @@ static void print_record(const struct ept_report *report, const struct statistic
 			output_out_of_memory();
 	}
 	field_value(record, "pages", pages);
+	if (report->left != NULL)
+		put_left(record, report->left);
 	output_record(record);
 }
 
-static void print_text(const struct ept_report *report, const struct statistics *statistics)
+static void print_text(const struct tables_report *report, const struct statistics *statistics)
 {
 	output_text("format  %s\nroot    0x%" PRIx64 "\n", report->space->format->name,
 		report->space->root);
@@ -80,9 +111,11 @@ static void print_text(const struct ept_report *report, const struct statistics 
 	for (unsigned i = PAGE_SIZES; i-- > 0;)
 		output_text("pages   %" PRIu64 " of %s\n", statistics->pages[i],
 			pw_size_name(pw_level_page_size(&report->space->format->level[i])));
+	if (report->left != NULL)
+		print_left(report->left);
 }
 
-void ept_report_print(const struct ept_report *report, bool json)
+void tables_report_print(const struct tables_report *report, bool json)
 {
 	struct statistics statistics = count(report);
 
