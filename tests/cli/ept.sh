@@ -70,11 +70,14 @@ fi
 expect 3 "a map that is not there" pagewalk ept -o ept.img none.map
 expect 3 "an image that cannot be written" pagewalk ept -o none/ept.img guest.map
 expect_tight 2 "a map of zero bytes without an end" pagewalk ept -o ept.img /dev/zero
-names "/dev/zero:1: there is a zero byte" "... says so"
+[ "$tight" = no ] || names "/dev/zero:1: there is a zero byte" "... says so"
 mkfifo endless
-tr '\0' '#' </dev/zero >endless 2>"$scratch/tr" &
+# Until somebody reads, the shell waits; it must not hold the test's own output open meanwhile.
+(tr '\0' '#' </dev/zero >endless) >/dev/null 2>&1 &
+feeder=$!
 expect_tight 2 "a line of a map that never ends" pagewalk ept -o ept.img endless
-names "endless:1: the line is too long" "... says so"
+[ "$tight" = no ] || names "endless:1: the line is too long" "... says so"
+kill "$feeder" 2>/dev/null || true
 printf '0x1000 0x1fff rwx #%4075s\n' x >long.map
 expect 0 "a line of 4094 characters" pagewalk ept -o long.img long.map
 printf '0x1000 0x1fff rwx #%4076s\n' x >long.map
