@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "numbers.h"
 #include "output.h"
@@ -86,5 +87,15 @@ error_t args_size(const char *what, const char *text, uint64_t *bytes)
 		return args_wrong("%s '%s' is not a size: a number of at most 64 bits, with K, M, "
 				  "G or T behind it if you like",
 			what, text);
+	return 0;
+}
+
+error_t args_image_output(const char *output)
+{
+	if (output == NULL)
+		return args_wrong("--output is missing: the image to write");
+	if (strcmp(output, "-") == 0)
+		return args_wrong(
+			"--output '-': the image goes to a file; ./- is one of that name");
 	return 0;
 }

@@ -31,4 +31,7 @@ error_t args_wrong(const char *format, ...) __attribute__((format(printf, 1, 2))
 error_t args_number(const char *what, const char *text, uint64_t *value);
 error_t args_size(const char *what, const char *text, uint64_t *bytes);
 
+/* What --output was given, or NULL: it has to be a file that an image can be written to. */
+error_t args_image_output(const char *output);
+
 #endif

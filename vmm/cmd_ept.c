@@ -40,13 +40,13 @@ struct ept_args {
 
 static error_t check(const struct ept_args *args)
 {
+	error_t status;
+
 	if (args->map == NULL)
 		return args_wrong("MAP is missing: a file that describes the guest's memory");
-	if (args->output == NULL)
-		return args_wrong("--output is missing: the image to write");
-	if (strcmp(args->output, "-") == 0)
-		return args_wrong(
-			"--output '-': the image goes to a file; ./- is one of that name");
+	status = args_image_output(args->output);
+	if (status != 0)
+		return status;
 	if (args->levels != 4 && args->levels != 5)
 		return args_wrong("--levels is 4 or 5");
 	if (args->maxphyaddr < 32 || args->maxphyaddr > 52)

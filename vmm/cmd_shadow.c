@@ -3,7 +3,6 @@
  */
 #include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "args.h"
 #include "output.h"
@@ -31,14 +30,14 @@ struct shadow_args {
 
 static error_t check(const struct shadow_args *args)
 {
+	error_t status;
+
 	if (args->map == NULL)
 		return args_wrong("SOURCE and MAP are needed: the guest's memory, and a file that "
 				  "says where it lies in the machine");
-	if (args->output == NULL)
-		return args_wrong("--output is missing: the image to write");
-	if (strcmp(args->output, "-") == 0)
-		return args_wrong(
-			"--output '-': the image goes to a file; ./- is one of that name");
+	status = args_image_output(args->output);
+	if (status != 0)
+		return status;
 	if (args->base % TABLE_IMAGE_ALIGN != 0 || args->base >> 52 != 0)
 		return args_wrong("--base 0x%" PRIx64 " is not the address of a table", args->base);
 	if (args->largest != UINT64_C(1) << 12 && args->largest != UINT64_C(1) << 21 &&

@@ -11,7 +11,7 @@
 #define PAGE_BYTES 4096
 #define PA_BITS    52 /* of the machine that the tables are for */
 
-/* Each page is tried in a microsecond, twice: half a minute. */
+/* A try takes about three microseconds, and there are two passes: a minute and a half. */
 #define PAGES_MAX (UINT64_C(1) << 24)
 
 /* Of the library's list of the guest's tables in use: a table can be met on many ways. */
